@@ -32,6 +32,7 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let retries = Attempt::of(&request).retries();
         if retries == 0 && !self.send_zero {
@@ -48,6 +49,7 @@ const FEW: usize = 16;
 
 /// Removes every value under `name`. A caller hardly ever sets it, so the way to "it is not there" is what
 /// each call pays.
+#[inline]
 fn remove(headers: &mut HeaderMap, name: &HeaderName) {
     let absent = headers.keys_len() <= FEW && !headers.keys().any(|key| key == name);
     if !absent {
