@@ -26,7 +26,6 @@ pub enum Reply<'a> {
         extensions: &'a Extensions,
     },
     /// There is no answer.
-    #[non_exhaustive]
     Error(&'a (dyn Error + 'static)),
 }
 
