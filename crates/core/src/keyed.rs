@@ -97,6 +97,12 @@ impl<V> Keyed<V> {
         self.lock().by_key.iter().map(|(key, entry)| (key.clone(), Arc::clone(&entry.value))).collect()
     }
 
+    /// The value that requests for new keys share where none may go, if it came to that; [`all`](Self::all) leaves it
+    /// out.
+    pub fn overflow(&self) -> Option<Arc<V>> {
+        self.lock().overflow.clone()
+    }
+
     /// Drops a sixteenth of the bound at once, the longest unused first, so that a flood of new keys pays
     /// for one search in many.
     fn evict(&self, entries: &mut Entries<V>) -> bool {
@@ -222,6 +228,14 @@ enum Hold<V> {
     Own(Arc<V>),
 }
 
+impl<V> Held<V> {
+    /// Whether it is the value that its [`LocalKeyed`] remembers: what a service counts for that one it can
+    /// count beside itself, where no other service writes.
+    pub fn is_near(&self) -> bool {
+        matches!(self.0, Hold::Near(_))
+    }
+}
+
 impl<V> Deref for Held<V> {
     type Target = V;
 
@@ -305,6 +319,7 @@ mod tests {
         assert_eq!(local.of(RequestHead::of(&a)).key.as_str(), "http://a:80");
         assert!(local.near(RequestHead::of(&b)).is_none());
         assert_eq!(local.of(RequestHead::of(&b)).key.as_str(), "http://b:80");
+        assert!(local.of(RequestHead::of(&a)).is_near() && !local.of(RequestHead::of(&b)).is_near());
         // another scheme is another server
         assert!(local.near(RequestHead::of(&request("https://a/x"))).is_none());
         // another spelling of the same server has the same value
