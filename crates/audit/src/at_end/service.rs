@@ -1,0 +1,48 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_intake_core::BoxError;
+use tower_service::Service;
+
+use crate::at_end::body::AuditedBody;
+use crate::at_end::future::ResponseFuture;
+use crate::trail::Trail;
+
+/// A service that leaves an event for each request when the answer's body has ended; made by
+/// [`AuditAtEndLayer`](crate::AuditAtEndLayer).
+#[derive(Clone, Debug)]
+pub struct AuditedAtEnd<S> {
+    inner: S,
+    trail: Arc<Trail>,
+}
+
+impl<S> AuditedAtEnd<S> {
+    pub(crate) fn new(inner: S, trail: Arc<Trail>) -> Self {
+        Self { inner, trail }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for AuditedAtEnd<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S::Error: Into<BoxError>,
+    ReqBody: Body,
+    ResBody: Body,
+{
+    type Response = Response<AuditedBody<ResBody>>;
+    type Error = BoxError;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    #[inline]
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        // before the call: if it panics, the event still fires
+        let pending = self.trail.begin(&mut request);
+        ResponseFuture::new(self.inner.call(request), pending)
+    }
+}

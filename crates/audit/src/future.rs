@@ -1,0 +1,52 @@
+//! The futures of this crate.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use pin_project_lite::pin_project;
+use tower_intake_core::{BoxError, Reply};
+
+pub use crate::at_end::future::ResponseFuture as AtEndResponseFuture;
+use crate::pending::Pending;
+
+pin_project! {
+    /// The future of [`Audited`](crate::Audited).
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        pending: Pending,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(crate) fn new(inner: F, pending: Pending) -> Self {
+        Self { inner, pending }
+    }
+}
+
+impl<F, ResBody, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<ResBody>, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<Response<ResBody>, BoxError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        Poll::Ready(match ready!(this.inner.poll(cx)) {
+            Ok(response) => {
+                this.pending.end(Reply::answer(&response));
+                Ok(response)
+            }
+            Err(error) => {
+                let error = error.into();
+                this.pending.end(Reply::error(&*error));
+                Err(error)
+            }
+        })
+    }
+}
