@@ -38,7 +38,8 @@ where
         if retries == 0 && !self.send_zero {
             remove(request.headers_mut(), &self.header);
         } else {
-            request.headers_mut().insert(self.header.clone(), count(retries));
+            // a map that is full of headers goes without
+            let _ = request.headers_mut().try_insert(&self.header, count(retries));
         }
         self.inner.call(request)
     }

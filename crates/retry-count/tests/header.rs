@@ -127,6 +127,21 @@ fn c_x_retry_count_is_not_shared_by_calls_in_flight() {
     .unwrap_or_else(|never| match never {});
 }
 
+#[test]
+fn c_x_retry_count_a_map_full_of_headers_goes_without() {
+    let mut request = attempt(2);
+    let mut index = 0;
+    let full = loop {
+        let name = HeaderName::try_from(format!("x-{index}")).unwrap();
+        if request.headers_mut().try_insert(name, HeaderValue::from_static("kept")).is_err() {
+            break index;
+        }
+        index += 1;
+    };
+    let headers = sent(&RetryCountLayer::new().send_zero(true), request);
+    assert_eq!((headers.len(), headers.contains_key(NAME)), (full, false));
+}
+
 proptest! {
     /// However the request came, the server reads one decimal number: how many attempts were before.
     #[test]
