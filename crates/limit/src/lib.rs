@@ -61,10 +61,11 @@
 //! # Errors
 //!
 //! [`LimitError`] when a limit is built. A call that finds the queue full, or whose `max_wait` or
-//! [`Deadline`](tower_intake_core::Deadline) passes before a place is free, fails with [`LimitFull`]: nothing was sent, and its
-//! source is a [`Refused`](tower_intake_core::Refused) by `limit` without a time, so that retry tries again after a backoff step.
-//! A call that waited carries [`Waited`](tower_intake_core::Waited), on its answer or around its error. Nothing is refused in
-//! `poll_ready`. Find the types with [`core::error::find`](tower_intake_core::error::find).
+//! [`Deadline`](tower_intake_core::Deadline) passes before a place is free, fails with [`LimitFull`]: nothing
+//! was sent, and its source is a [`Refused`](tower_intake_core::Refused) by `limit` without a time, so that
+//! retry tries again after a backoff step. A call that waited carries [`Waited`](tower_intake_core::Waited), on
+//! its answer or around its error. Nothing is refused in `poll_ready`. Find the types with
+//! [`core::error::find`](tower_intake_core::error::find).
 //!
 //! # Cancellation
 //!

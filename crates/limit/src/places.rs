@@ -91,7 +91,7 @@ impl Places {
         !self.has_room(self.word.load(Ordering::Relaxed))
     }
 
-    /// A place, if one is free and nobody waits.
+    /// A place, if one is free.
     #[inline]
     pub(crate) fn try_take(self: &Arc<Self>) -> Option<Permit> {
         // Acquire, and Release where a place comes back: what one did in it happened before the next has it
@@ -129,7 +129,8 @@ impl Places {
 
     #[inline]
     fn has_room(&self, word: usize) -> bool {
-        word & QUEUED == 0 && word / PLACE < self.max
+        // where somebody waits this is false too: every place is taken then
+        word / PLACE < self.max
     }
 
     #[inline]

@@ -25,7 +25,7 @@ pub(crate) struct Waiting<S, ReqBody> {
 enum Place {
     Queued(Queued),
     Taken(Permit),
-    /// It went with the call, or the call was refused.
+    /// It went with the call.
     Gone,
 }
 
@@ -71,7 +71,7 @@ impl<S, ReqBody> Waiting<S, ReqBody> {
         self.waited
     }
 
-    /// The call, and the place it is made in.
+    /// The call, and the place it is made in. After an error this is to be dropped: it may still hold a place.
     pub(crate) fn poll<ResBody>(
         &mut self,
         cx: &mut Context<'_>,
@@ -83,19 +83,12 @@ impl<S, ReqBody> Waiting<S, ReqBody> {
         if let Place::Queued(queued) = &mut self.place {
             let turn = ready!(queued.poll(cx));
             self.waited = tokio::time::Instant::now().into_std().saturating_duration_since(queued.since);
-            self.place = match turn {
-                Some(permit) => Place::Taken(permit),
-                None => {
-                    let full = LimitFull::new(&queued.limit, self.waited);
-                    self.place = Place::Gone;
-                    return Poll::Ready(Err(full.into()));
-                }
-            };
+            match turn {
+                Some(permit) => self.place = Place::Taken(permit),
+                None => return Poll::Ready(Err(LimitFull::new(&queued.limit, self.waited).into())),
+            }
         }
-        if let Err(error) = ready!(self.inner.poll_ready(cx)) {
-            self.place = Place::Gone;
-            return Poll::Ready(Err(error.into()));
-        }
+        ready!(self.inner.poll_ready(cx)).map_err(Into::into)?;
         match (std::mem::replace(&mut self.place, Place::Gone), self.request.take()) {
             (Place::Taken(permit), Some(request)) => Poll::Ready(Ok((self.inner.call(request), permit))),
             _ => unreachable!("a future is not polled after it has ended"),

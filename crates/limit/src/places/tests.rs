@@ -165,3 +165,18 @@ fn the_same_waker_is_stored_once() {
     }
     assert_eq!(Arc::strong_count(&counting), 3, "here, in `waker` and in the queue");
 }
+
+#[test]
+fn who_leaves_with_a_place_handed_over_gets_it() {
+    let places = Arc::new(Places::new(1, 9));
+    let permit = places.try_take().unwrap();
+    let Asked::Queued(mut first) = places.ask() else { panic!("one place, and it is taken") };
+    let Asked::Queued(mut second) = places.ask() else { panic!("one place, and it is taken") };
+    drop(permit);
+    assert!(second.leave().is_none());
+    let permit = first.leave().expect("the place that was handed over");
+    drop((first, second));
+    assert_eq!(places.taken(), 1);
+    drop(permit);
+    assert_eq!(places.taken(), 0);
+}
