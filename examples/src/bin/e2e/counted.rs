@@ -1,0 +1,49 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
+
+use http::Request;
+use tower_service::Service;
+
+/// How many times one request was handed to the client: a report tells it too, but a call that was cancelled
+/// has none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sent(Arc<AtomicU32>);
+
+impl Sent {
+    pub(crate) fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts in a request's own [`Sent`].
+#[derive(Clone, Debug)]
+pub(crate) struct Counted<S> {
+    inner: S,
+}
+
+impl<S> Counted<S> {
+    pub(crate) fn new(inner: S) -> Self {
+        Self { inner }
+    }
+}
+
+impl<S, B> Service<Request<B>> for Counted<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> S::Future {
+        if let Some(sent) = request.extensions().get::<Sent>() {
+            sent.0.fetch_add(1, Ordering::Relaxed);
+        }
+        self.inner.call(request)
+    }
+}

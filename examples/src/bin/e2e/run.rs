@@ -1,0 +1,173 @@
+use std::sync::Arc;
+
+use http::{Response, Uri};
+use http_body::Body;
+use http_body_util::BodyExt as _;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+use tower::{Layer as _, ServiceExt as _};
+use tower_intake::client::Client;
+use tower_intake::stack::Stack;
+use tower_intake_core::{
+    BoxError, Classify as _, Deadline, Outcome as Meaning, Random, Replay, Reply, RetryAfter, StatusTable, WallClock,
+    error,
+};
+
+use crate::body::RequestBody;
+use crate::counted::{Counted, Sent};
+use crate::document::{Document, Request};
+use crate::report::{Line, Outcome, Report, millis};
+
+/// Why a run did not happen.
+pub(crate) enum Error {
+    /// The document is wrong.
+    Input(String),
+    /// The driver is.
+    Fault(BoxError),
+}
+
+impl Error {
+    fn input(error: impl std::fmt::Display) -> Self {
+        Self::Input(error.to_string())
+    }
+}
+
+const SHOWN: usize = 512;
+
+/// Sends what the document says.
+pub(crate) async fn run(mut document: Document) -> Result<(), Error> {
+    let random = Random::seeded(document.seed);
+    let stack = Stack::with(&document.stack, random.clone(), WallClock::system())
+        .map_err(|error| Error::Input(format!("stack.{error}")))?;
+    let auth = match &document.auth {
+        None => None,
+        Some(auth) => Some(
+            auth.layer(&document.base_url, &document.stack, random)
+                .map_err(|error| Error::Input(format!("auth.{error}")))?,
+        ),
+    };
+    let client: Client<RequestBody> =
+        Client::new(&document.stack).map_err(|error| Error::Input(format!("stack.{error}")))?;
+    let service = stack.auth(auth).layer(Counted::new(client));
+    let table = document.stack.status.table().map_err(Error::input)?;
+
+    let requests = document.requests.take().unwrap_or_default();
+    let mut calls = Vec::with_capacity(requests.len());
+    for (index, request) in requests.iter().enumerate() {
+        let call = prepare(&document, request).map_err(|error| Error::Input(format!("requests[{index}].{error}")))?;
+        calls.push((request.id.clone().unwrap_or_else(|| index.to_string()), call));
+    }
+
+    let start = Instant::now();
+    let places = Arc::new(Semaphore::new(document.concurrency.min(Semaphore::MAX_PERMITS)));
+    let report = Arc::new(Report::default());
+    let mut tasks = JoinSet::new();
+    for ((id, call), spec) in calls.into_iter().zip(requests) {
+        let (service, places, report, table) = (service.clone(), places.clone(), report.clone(), table.clone());
+        tasks.spawn(async move {
+            sleep_until(start + spec.after()).await;
+            let _place = places.acquire().await?;
+            let line = send(service, id, call, &spec, &table).await;
+            report.write(&line)?;
+            Ok::<_, BoxError>(())
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.map_err(|error| Error::Fault(error.into()))?.map_err(Error::Fault)?;
+    }
+    report.close(start.elapsed()).map_err(|error| Error::Fault(error.into()))
+}
+
+fn prepare(document: &Document, request: &Request) -> Result<http::Request<RequestBody>, String> {
+    let uri: Uri = document.url(request).parse().map_err(|error| format!("path: {error}"))?;
+    let mut call = http::Request::new(RequestBody::new(request.body.as_deref(), request.stream_body));
+    *call.uri_mut() = uri;
+    *call.method_mut() = request.method()?;
+    *call.headers_mut() = request.headers()?;
+    Ok(call)
+}
+
+async fn send<S, B>(
+    service: S,
+    id: String,
+    mut call: http::Request<RequestBody>,
+    spec: &Request,
+    table: &StatusTable,
+) -> Line
+where
+    S: tower_service::Service<http::Request<RequestBody>, Response = Response<B>, Error = BoxError>,
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    let start = Instant::now();
+    let sent = Sent::default();
+    call.extensions_mut().insert(sent.clone());
+    if spec.idempotent {
+        call.extensions_mut().insert(Replay::Safe);
+    }
+    if let Some(deadline) = spec.deadline() {
+        call.extensions_mut().insert(Deadline::after(start.into_std(), deadline));
+    }
+    let work = async {
+        let answer = service.oneshot(call).await?;
+        let (head, body) = answer.into_parts();
+        let head = Response::from_parts(head, ());
+        Ok((head, body.collect().await.map_err(Into::into)))
+    };
+    let ended = match spec.cancel_after() {
+        None => Some(work.await),
+        Some(after) => timeout(after, work).await.ok(),
+    };
+    let mut line = Line {
+        id,
+        outcome: Outcome::Failed,
+        status: None,
+        attempts: sent.count(),
+        elapsed_ms: millis(start.elapsed()),
+        stopped: None,
+        retry_after_ms: None,
+        body: None,
+        error: None,
+    };
+    match ended {
+        None => line.outcome = Outcome::Cancelled,
+        Some(Err(error)) => {
+            tell(&mut line, Reply::error(&*error));
+            line.error = Some(error::describe(&*error));
+        }
+        Some(Ok((head, body))) => {
+            let reply = Reply::answer(&head);
+            tell(&mut line, reply);
+            line.status = Some(head.status().as_u16());
+            let meaning = table.classify(reply);
+            if meaning == Meaning::Success {
+                line.outcome = Outcome::Ok;
+            } else {
+                line.error = Some(head.status().to_string());
+                let asked = RetryAfter::of(head.headers(), || WallClock::system().now()).ok().flatten();
+                line.retry_after_ms = line.retry_after_ms.or(asked.map(|asked| millis(asked.delay())));
+            }
+            match body {
+                Ok(body) => {
+                    let text = String::from_utf8_lossy(&body.to_bytes()).chars().take(SHOWN).collect();
+                    line.body = Some(text);
+                }
+                Err(error) => {
+                    line.outcome = Outcome::Failed;
+                    line.error = Some(error::describe(&*error));
+                }
+            }
+        }
+    }
+    line
+}
+
+fn tell(line: &mut Line, reply: Reply<'_>) {
+    let Some(report) = reply.report() else {
+        return;
+    };
+    line.attempts = report.attempts;
+    line.stopped = report.stopped.map(|stopped| stopped.as_str());
+    line.retry_after_ms = report.retry_after.map(millis);
+}
