@@ -205,3 +205,7 @@ fn was_cut(reply: Reply<'_>) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+#[path = "course_model.rs"]
+mod model;

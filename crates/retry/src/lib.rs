@@ -1,5 +1,6 @@
 //! (in the making)
 mod builder;
+mod cloned;
 mod course;
 mod drain;
 mod error;
@@ -16,6 +17,7 @@ mod safety;
 mod service;
 
 pub use builder::RetryPolicyBuilder;
+pub use cloned::Cloned;
 pub use error::RetryPolicyError;
 pub use held::HeldBody;
 pub use layer::RetryLayer;

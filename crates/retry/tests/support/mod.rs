@@ -172,6 +172,11 @@ pub fn code<B: fmt::Debug>(reply: &Result<Response<B>, BoxError>) -> u16 {
     reply.as_ref().unwrap().status().as_u16()
 }
 
+/// No answer, but `error`.
+pub fn failure(error: impl Into<BoxError>) -> Reply {
+    Err(error.into())
+}
+
 /// No connection was made: nothing was sent.
 pub fn refused_connection() -> BoxError {
     std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into()
