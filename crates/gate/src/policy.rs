@@ -1,0 +1,77 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tower_intake_core::{Classify, Honour, Key, Outcome, Refused, Reply, RetryAfter, WallClock, error};
+
+/// What a reply says to the gate.
+pub(crate) struct Policy {
+    pub(crate) classify: Arc<dyn Classify + Send + Sync>,
+    pub(crate) honour: Honour,
+    pub(crate) cap: Duration,
+    pub(crate) without_hint: Option<Duration>,
+    pub(crate) wall: WallClock,
+}
+
+/// It, read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Nothing that concerns the gate.
+    Other,
+    /// Stay away for so long.
+    Close(Duration),
+    /// Stay away, without a word how long.
+    Throttled,
+    /// A layer further in refused: no evidence about the server.
+    Refused(Option<Instant>),
+}
+
+impl Policy {
+    #[inline]
+    pub(crate) fn read(&self, reply: Reply<'_>, key: &Key) -> Reading {
+        match self.classify.classify(reply) {
+            outcome @ (Outcome::Throttled | Outcome::Transient) => self.read_hint(outcome, reply, key),
+            Outcome::Refused => Self::refusal(reply),
+            _ => Reading::Other,
+        }
+    }
+
+    #[cold]
+    fn read_hint(&self, outcome: Outcome, reply: Reply<'_>, key: &Key) -> Reading {
+        if let Some(headers) = reply.headers().filter(|_| self.honour.covers(outcome)) {
+            match RetryAfter::of(headers, || self.wall.now()) {
+                Ok(hint) => {
+                    if let Some(delay) = hint.and_then(RetryAfter::usable) {
+                        return Reading::Close(delay.min(self.cap));
+                    }
+                }
+                Err(malformed) => {
+                    tracing::warn!(%key, value = malformed.value(), "malformed Retry-After: the gate stays as it is");
+                }
+            }
+        }
+        match (outcome, self.without_hint) {
+            (Outcome::Throttled, Some(delay)) => Reading::Close(delay),
+            (Outcome::Throttled, None) => Reading::Throttled,
+            _ => Reading::Other,
+        }
+    }
+
+    #[cold]
+    fn refusal(reply: Reply<'_>) -> Reading {
+        Reading::Refused(match reply {
+            Reply::Error(error) => error::find::<Refused>(error).and_then(Refused::retry_at),
+            _ => None,
+        })
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("honour_on", &self.honour)
+            .field("max_retry_after", &self.cap)
+            .field("close_without_hint", &self.without_hint)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,156 @@
+use std::mem::{replace, take};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::{Request, Response};
+use tower_intake_core::{BoxError, Deadline, Held, RequestHead};
+use tower_service::Service;
+
+use crate::clock::{after, now};
+use crate::common::Place;
+use crate::door::{Arrival, Door};
+use crate::error::{GateClosed, Reason};
+use crate::future::ResponseFuture;
+use crate::line::Limit;
+use crate::local::Local;
+use crate::machine::Turn;
+use crate::pass::{Extra, Pass};
+use crate::wait::{InLine, Probe, Stage, Wait};
+
+/// A service behind a [`Gate`](crate::Gate); made by [`GateLayer`](crate::GateLayer).
+///
+/// While some key is not open it reports itself ready without asking the inner service: which key the next
+/// request has is not known yet, and who may have to wait must hold no place further in.
+#[derive(Debug)]
+pub struct Gated<S> {
+    inner: S,
+    asked: Asked,
+    local: Arc<Local>,
+}
+
+/// Whether `inner` was asked for readiness since the last call. It may hold a permit then, or a place in a
+/// queue for one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Asked {
+    #[default]
+    No,
+    Pending,
+    Ready,
+}
+
+impl<S> Gated<S> {
+    pub(crate) fn new(inner: S, local: Arc<Local>) -> Self {
+        Self { inner, asked: Asked::No, local }
+    }
+}
+
+/// By hand: a clone of a ready service is not ready.
+impl<S: Clone> Clone for Gated<S> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), asked: Asked::No, local: Arc::clone(&self.local) }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Gated<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Response = Response<ResBody>;
+    type Error = BoxError;
+    type Future = ResponseFuture<S, ReqBody>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        if self.local.common().all_open() {
+            self.asked = Asked::Pending;
+            ready!(self.inner.poll_ready(cx)).map_err(Into::into)?;
+            self.asked = Asked::Ready;
+        } else {
+            self.local.common().drive_all();
+            self.let_go();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let door = self.local.door(RequestHead::of(&request));
+        if self.asked == Asked::Ready
+            && let Some(episode) = door.open_in()
+        {
+            self.asked = Asked::No;
+            self.local.count(&door);
+            return ResponseFuture::sent(self.inner.call(request), Pass::new(door, episode, None));
+        }
+        self.call_slowly(request, door)
+    }
+}
+
+impl<S: Clone> Gated<S> {
+    /// Gives back what the inner service may hold for us.
+    fn let_go(&mut self) {
+        if take(&mut self.asked) != Asked::No {
+            self.inner = self.inner.clone();
+        }
+    }
+
+    #[cold]
+    fn call_slowly<ReqBody>(
+        &mut self,
+        request: Request<ReqBody>,
+        door: Held<Arc<Door>>,
+    ) -> ResponseFuture<S, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        let place = Place::take(self.local.common());
+        let limit = self.limit(&request);
+        let stage = match door.open_in() {
+            Some(episode) => Stage::Turn(Turn { episode, probe: None }, None),
+            None => match door.arrive(None, limit) {
+                Arrival::Go(turn) => Stage::Turn(turn, Probe::of(&door, turn)),
+                Arrival::Wait(ticket) => Stage::InLine(InLine::new(&door, ticket)),
+                Arrival::Refused { reason, until } => {
+                    self.let_go();
+                    return ResponseFuture::refused(GateClosed::new(door.key().clone(), reason, until));
+                }
+            },
+        };
+        let stage = match stage {
+            Stage::Turn(turn, probe) if self.asked == Asked::Ready => {
+                self.asked = Asked::No;
+                self.local.count(&door);
+                let pass = Pass::new(door, turn.episode, Extra::new(probe, Duration::ZERO));
+                return ResponseFuture::sent(self.inner.call(request), pass);
+            }
+            stage => stage,
+        };
+        self.let_go();
+        let Some(place) = place else {
+            let until = door.retry_at();
+            return ResponseFuture::refused(GateClosed::new(
+                door.key().clone(),
+                Reason::TooManyWaiters,
+                until,
+            ));
+        };
+        // which of two unready ones stays is all the same; a service that hands out its own is no worse off
+        let fresh = self.inner.clone();
+        let service = replace(&mut self.inner, fresh);
+        ResponseFuture::waiting(Wait::new(service, request, door, limit, stage, place))
+    }
+
+    /// How long this request may wait at all.
+    fn limit<ReqBody>(&self, request: &Request<ReqBody>) -> Option<Limit> {
+        let patience =
+            self.local.common().max_wait.map(|max| Limit { at: after(now(), max), reason: Reason::MaxWait });
+        // to leave at the deadline itself is too late
+        let deadline = Deadline::of(request).map(|deadline| {
+            let at = deadline.instant();
+            Limit { at: at.checked_sub(Duration::from_nanos(1)).unwrap_or(at), reason: Reason::Deadline }
+        });
+        patience.into_iter().chain(deadline).min_by_key(|limit| limit.at)
+    }
+}
