@@ -1,8 +1,12 @@
 use std::fmt;
+use std::sync::Arc;
 
+use http::Request;
+use http_body::Body;
 use tower_intake_core::Reply;
 
 use crate::record::{Findings, Record};
+use crate::trail::Trail;
 
 /// The event that a call owes: told once, at its end or when it is dropped, whichever comes first.
 ///
@@ -14,15 +18,24 @@ impl Pending {
         Self(None)
     }
 
-    pub(crate) fn new(record: Record) -> Self {
-        Self(Some(Box::new(record)))
+    #[inline(never)]
+    pub(crate) fn of<B: Body>(trail: &Arc<Trail>, request: &Request<B>) -> Self {
+        Self(Some(Box::new(Record::begin(Arc::clone(trail), request))))
     }
 
     /// The call ended in `reply`.
     #[inline]
     pub(crate) fn end(&mut self, reply: Reply<'_>) {
+        if self.0.is_some() {
+            self.tell(Some(reply));
+        }
+    }
+
+    /// Apart, so that the way of a call that nobody looks at stays short enough to be inlined.
+    #[inline(never)]
+    fn tell(&mut self, reply: Option<Reply<'_>>) {
         if let Some(record) = self.0.take() {
-            record.emit(&record.read(reply));
+            record.emit(&reply.map_or_else(|| record.cancelled(), |reply| record.read(reply)));
         }
     }
 
@@ -38,8 +51,8 @@ impl Pending {
 impl Drop for Pending {
     #[inline]
     fn drop(&mut self) {
-        if let Some(record) = self.0.take() {
-            record.emit(&record.cancelled());
+        if self.0.is_some() {
+            self.tell(None);
         }
     }
 }

@@ -7,7 +7,6 @@ use http_body::Body;
 use tower_intake_core::{Classify, CorrelationId, Kind, Redact, SessionState, StatusTable, WallClock};
 
 use crate::pending::Pending;
-use crate::record::Record;
 use crate::sink::{Output, TracingSink};
 
 /// What all calls of one layer have in common.
@@ -41,11 +40,7 @@ impl Trail {
         if self.kind == Kind::Operation {
             ensure_id(request.headers_mut(), &self.header);
         }
-        if self.output.is_enabled() {
-            Pending::new(Record::begin(Arc::clone(self), request))
-        } else {
-            Pending::none()
-        }
+        if self.output.is_enabled() { Pending::of(self, request) } else { Pending::none() }
     }
 }
 
@@ -53,7 +48,7 @@ impl Trail {
 const FEW: usize = 16;
 
 /// Sets a fresh id where the caller set none, or an empty one. A map that is full of headers goes without.
-#[inline]
+#[inline(never)]
 fn ensure_id(headers: &mut HeaderMap, name: &HeaderName) {
     let absent = headers.keys_len() <= FEW && !headers.keys().any(|key| key == name);
     if absent || headers.get(name).is_none_or(HeaderValue::is_empty) {
