@@ -1,11 +1,15 @@
 //! (in the making)
+mod attempt_timeout;
 mod builder;
 mod cloned;
+mod collect;
 mod course;
+mod deadline;
 mod drain;
 mod error;
 pub mod future;
 mod held;
+mod idempotency_key;
 mod kept;
 mod last;
 mod layer;
@@ -15,13 +19,19 @@ mod policy;
 mod retry_policy;
 mod safety;
 mod service;
+mod write_timeout;
 
+pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutFuture, AttemptTimeoutLayer, ReadTimeout};
 pub use builder::RetryPolicyBuilder;
 pub use cloned::Cloned;
+pub use collect::{Collect, CollectFuture, CollectLayer, CollectedBody};
+pub use deadline::{DeadlineFuture, DeadlineLayer, WithDeadline};
 pub use error::RetryPolicyError;
 pub use held::HeldBody;
+pub use idempotency_key::{IdempotencyKey, IdempotencyKeyLayer};
 pub use layer::RetryLayer;
 pub use policy::{Cause, Decision, Policy, PolicyFn, Verdict, policy_fn};
 pub use retry_policy::{OverCap, RetryCall, RetryPolicy};
 pub use safety::Replays;
 pub use service::Retry;
+pub use write_timeout::{WatchedBody, WriteTimeout, WriteTimeoutFuture, WriteTimeoutLayer};

@@ -1,6 +1,8 @@
 //! A scripted server in the place of a client, on a paused clock.
 #![allow(dead_code, unreachable_pub)] // every test file uses a part of it
 
+pub mod body;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
