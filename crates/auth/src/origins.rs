@@ -164,7 +164,6 @@ impl fmt::Debug for Origins {
 }
 
 /// A service's own view of the origins: it remembers the spelling of the first that it met.
-#[derive(Debug)]
 pub(crate) struct LocalOrigins {
     origins: Origins,
     first: OnceLock<(Scheme, Authority)>,
@@ -192,5 +191,12 @@ impl LocalOrigins {
             let _ = self.first.set((scheme.clone(), authority.clone()));
         }
         verdict
+    }
+}
+
+impl fmt::Debug for LocalOrigins {
+    // the spelling may hold a password
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.origins.fmt(f)
     }
 }

@@ -56,19 +56,17 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let local = &*self.local;
         let head = RequestHead::of(&request);
-        match local.origins.verdict(head) {
-            Verdict::With => {}
-            Verdict::Without => return ResponseFuture::calling(self.inner.call(request), None),
-            Verdict::Plain => {
-                let error = AuthError::permanent(
-                    "credentials do not go over plain http to another machine; \
-                     use https, or allow it with `Origins::allow_plain_http`",
-                );
-                return self.refuse(error.into());
-            }
-        }
-        if local.keep_own && local.credentials.is_carried_by(head) {
+        let verdict = local.origins.verdict(head);
+        let own = local.keep_own && local.credentials.is_carried_by(head);
+        if own || verdict == Verdict::Without {
             return ResponseFuture::calling(self.inner.call(request), None);
+        }
+        if verdict == Verdict::Plain {
+            let error = AuthError::permanent(
+                "credentials do not go over plain http to another machine; \
+                 use https, or allow it with `Origins::allow_plain_http`",
+            );
+            return self.refuse(error.into());
         }
         match local.credentials.grant(head).0.put(&mut request) {
             Put::Done(lease) => ResponseFuture::calling(self.inner.call(request), lease),

@@ -241,3 +241,6 @@ fn cool_down(failures: u32, random: &mut Random) -> Duration {
     let nominal = Exponential::new(Duration::from_secs(1)).cap(longest).nominal(failures);
     nominal + Exponential::new(nominal / 4).jitter(Jitter::Full).delay(1, None, random)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ mod support;
 use std::convert::Infallible;
 
 use http::{HeaderValue, Request, Response};
-use support::{Seen, ok, origins, request, to};
+use support::{Seen, origins, request, to};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 use tower_intake_auth::{
     AuthLayer, Basic, Bearer, Credentials, CredentialsError, Headers, QueryKey, credentials_fn,
@@ -230,5 +230,4 @@ fn services_layers_and_futures_can_be_sent_and_shared() {
     assert!(size_of_val(&future) <= inner + 64, "{} over {inner}", size_of_val(&future));
     let tokens = tower_intake_auth::Tokens::new(support::Script::numbered(support::S, support::S));
     all(&tokens);
-    let _ = ok;
 }

@@ -170,6 +170,26 @@ async fn c_au_09_a_redirect_to_another_origin_goes_without() {
     assert!(seen.iter().map(|(uri, with)| (uri.as_str(), *with)).eq(expected), "{seen:?}");
 }
 
+#[tokio::test]
+async fn c_au_10_a_password_in_a_uri_is_not_shown() {
+    let layer = AuthLayer::new(Bearer::new("t").unwrap(), Origins::only(["https://api.test"]).unwrap());
+    let mut service = layer.layer(tower::util::BoxCloneSyncService::new(ok(&Seen::default())));
+    service.ready().await.unwrap().call(to("https://user:s3cret@api.test/")).await.unwrap();
+    assert!(!format!("{service:?}").contains("s3cret"), "{service:?}");
+}
+
+#[tokio::test]
+async fn c_au_09_a_request_that_keeps_its_callers_own_is_the_callers_affair() {
+    let seen = Seen::default();
+    let layer = AuthLayer::new(Bearer::new("t").unwrap(), Origins::only(["http://api.test"]).unwrap());
+    let mut service = layer.keep_own(true).layer(ok(&seen));
+    let mut request = to("http://api.test/");
+    request.headers_mut().insert("authorization", HeaderValue::from_static("Own"));
+    service.ready().await.unwrap().call(request).await.unwrap();
+    assert_eq!(seen.last(), "Own");
+    service.ready().await.unwrap().call(to("http://api.test/")).await.unwrap_err();
+}
+
 #[test]
 fn c_au_09_origins_that_are_none() {
     let bad =
