@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tower_intake_core::{
-    Backoff, BackoffError, Classify, Exponential, Jitter, Keyed, Random, Scope, StatusTable, WallClock,
+    Backoff, BackoffError, Classify, Exponential, Jitter, Keyed, Random, Scope, WallClock,
 };
 
 use crate::circuit::Circuit;
@@ -75,7 +75,7 @@ impl Default for CircuitBuilder {
             count_throttled: false,
             honour_retry_after: true,
             max_retry_after: Duration::from_secs(300),
-            classifier: Classifier::Table(StatusTable::default()),
+            classifier: Classifier::Default,
             random: Random::default(),
             wall_clock: WallClock::system(),
         }
@@ -200,7 +200,7 @@ impl CircuitBuilder {
         self
     }
 
-    /// What a reply means. Default: [`StatusTable::default`].
+    /// What a reply means. Default: [`StatusTable`](tower_intake_core::StatusTable).
     #[must_use]
     pub fn classify(mut self, classify: impl Classify + Send + Sync + 'static) -> Self {
         self.classifier = Classifier::Own(Arc::new(classify));

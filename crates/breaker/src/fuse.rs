@@ -13,7 +13,7 @@ use crate::shared::Shared;
 use crate::state::{State, Transition, Why};
 use crate::streak::Streak;
 use crate::stripe;
-use crate::window::{Epoch, Failures, Totals};
+use crate::window::{Epoch, Failures, Place, Totals};
 
 /// The circuit of one server.
 ///
@@ -26,6 +26,8 @@ pub(crate) struct Fuse {
     key: Key,
     /// Buckets are numbered from here.
     made: Instant,
+    /// The name of their ring.
+    ring: u64,
     shared: Arc<Shared>,
     cold: Mutex<Cold>,
 }
@@ -84,6 +86,7 @@ impl Fuse {
             totals: ring.map(|ring| Totals::new(ring, settings.stripes)),
             key,
             made,
+            ring: stripe::name(),
             cold: Mutex::new(Cold { machine, failures: ring.map(Failures::new) }),
             shared,
         }
@@ -102,6 +105,7 @@ impl Fuse {
     }
 
     /// A call comes.
+    #[inline]
     pub(crate) fn admit(&self) -> Result<Ticket, Box<CircuitOpen>> {
         let mode = Mode(self.mode.load(Ordering::Acquire));
         if mode.what() == Mode::ASK { self.ask() } else { Ok(Ticket::Passed(mode)) }
@@ -123,6 +127,7 @@ impl Fuse {
     }
 
     /// A call ended with `reply`.
+    #[inline]
     pub(crate) fn settle(&self, ticket: Ticket, reply: Reply<'_>) {
         match ticket {
             Ticket::Passed(mode) => {
@@ -140,11 +145,21 @@ impl Fuse {
         }
     }
 
+    #[inline]
     fn well(&self, mode: Mode) {
         self.streak.end(mode.generation());
         if let Some(totals) = &self.totals {
-            totals.add(stripe::mine(), mode.generation(), self.epoch(totals, clock::now()));
+            let now = clock::now();
+            let place = stripe::place(self.ring, now, || self.place(totals, now));
+            totals.add(place, mode.generation());
         }
+    }
+
+    #[cold]
+    fn place(&self, totals: &Totals, now: Instant) -> (Place, Option<Instant>) {
+        let epoch = self.epoch(totals, now);
+        let ends = self.made.checked_add(totals.ring().begins(epoch + 1));
+        (totals.place(stripe::mine(), epoch), ends)
     }
 
     fn epoch(&self, totals: &Totals, now: Instant) -> Epoch {
@@ -158,7 +173,7 @@ impl Fuse {
         let hint = settings.hint(reply);
         let counted = self.totals.as_ref().and_then(|totals| {
             let epoch = self.epoch(totals, now);
-            totals.add(stripe::mine(), mode.generation(), epoch).then_some(epoch)
+            totals.add(totals.place(stripe::mine(), epoch), mode.generation()).then_some(epoch)
         });
         let opened = self.step(now, |cold| {
             if Mode::of(&cold.machine) != mode {

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
 use pin_project_lite::pin_project;
-use tower_intake_core::BoxError;
+use tower_intake_core::{BoxError, Reply};
 
 use crate::error::CircuitOpen;
 use crate::permit::Permit;
@@ -17,26 +17,28 @@ pin_project! {
     ///
     /// Dropped before it is ready, it counts as nothing, and a probe's place is free again.
     pub struct ResponseFuture<F> {
+        // `None`: refused
         #[pin]
-        state: State<F>,
+        inner: Option<F>,
+        hold: Hold,
     }
 }
 
-pin_project! {
-    #[project = Now]
-    enum State<F> {
-        Calling { #[pin] inner: F, permit: Option<Permit> },
-        Refused { error: Option<Box<CircuitOpen>> },
-    }
+#[derive(Debug)]
+enum Hold {
+    Calling(Permit),
+    Refused(Box<CircuitOpen>),
+    Ended,
 }
 
 impl<F> ResponseFuture<F> {
+    #[inline]
     pub(crate) fn calling(inner: F, permit: Permit) -> Self {
-        Self { state: State::Calling { inner, permit: Some(permit) } }
+        Self { inner: Some(inner), hold: Hold::Calling(permit) }
     }
 
     pub(crate) fn refused(error: Box<CircuitOpen>) -> Self {
-        Self { state: State::Refused { error: Some(error) } }
+        Self { inner: None, hold: Hold::Refused(error) }
     }
 }
 
@@ -47,29 +49,28 @@ where
 {
     type Output = Result<Response<ResBody>, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            Now::Calling { inner, permit } => {
-                let reply = ready!(inner.poll(cx)).map_err(Into::into);
-                if let Some(permit) = permit.take() {
-                    permit.settle(&reply);
-                }
-                Poll::Ready(reply)
-            }
-            Now::Refused { error } => match error.take() {
-                Some(error) => Poll::Ready(Err(error)),
-                None => unreachable!("a future that has ended is not polled again"),
-            },
+        let this = self.project();
+        let Some(inner) = this.inner.as_pin_mut() else {
+            return match std::mem::replace(this.hold, Hold::Ended) {
+                Hold::Refused(error) => Poll::Ready(Err(error)),
+                _ => unreachable!("a future that has ended is not polled again"),
+            };
+        };
+        // looked at where it lies: no answer is moved more often than it must be
+        let polled = inner.poll(cx).map_err(Into::into);
+        if let Poll::Ready(reply) = &polled
+            && let Hold::Calling(permit) = std::mem::replace(this.hold, Hold::Ended)
+        {
+            permit.settle(Reply::of(reply));
         }
+        polled
     }
 }
 
 impl<F> fmt::Debug for ResponseFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Calling { .. } => "Calling",
-            State::Refused { .. } => "Refused",
-        };
-        f.debug_struct("ResponseFuture").field("state", &state).finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").field("hold", &self.hold).finish_non_exhaustive()
     }
 }

@@ -1,5 +1,4 @@
-use http::Response;
-use tower_intake_core::{BoxError, Held, LocalKeyed, Reply, RequestHead};
+use tower_intake_core::{Held, LocalKeyed, Reply, RequestHead};
 
 use crate::error::CircuitOpen;
 use crate::fuse::{Fuse, Ticket};
@@ -14,6 +13,7 @@ pub(crate) struct Permit {
 
 impl Permit {
     /// A permit for the server of the request.
+    #[inline]
     pub(crate) fn obtain(fuses: &LocalKeyed<Fuse>, head: RequestHead<'_>) -> Result<Self, Box<CircuitOpen>> {
         let fuse = fuses.of(head);
         let ticket = fuse.admit()?;
@@ -21,12 +21,14 @@ impl Permit {
     }
 
     /// The call has ended.
-    pub(crate) fn settle<B>(self, reply: &Result<Response<B>, BoxError>) {
-        self.fuse.settle(self.ticket, Reply::of(reply));
+    #[inline]
+    pub(crate) fn settle(self, reply: Reply<'_>) {
+        self.fuse.settle(self.ticket, reply);
     }
 }
 
 impl Drop for Permit {
+    #[inline]
     fn drop(&mut self) {
         if let Ticket::Probe(id) = self.ticket {
             self.fuse.release(id);

@@ -31,19 +31,22 @@ where
     type Future = ResponseFuture<S::Future>;
 
     /// Ready when the inner service is; whose call it will be, and so whether it is refused, is not known yet.
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        match Permit::obtain(&self.fuses, RequestHead::of(&request)) {
-            Ok(permit) => ResponseFuture::calling(self.inner.call(request), permit),
+        let permit = match Permit::obtain(&self.fuses, RequestHead::of(&request)) {
+            Ok(permit) => permit,
             Err(error) => {
                 // what poll_ready got hold of (a place in a concurrency limit) goes back at once: this service may
                 // not be called again for long
                 self.inner = self.inner.clone();
-                ResponseFuture::refused(error)
+                return ResponseFuture::refused(error);
             }
-        }
+        };
+        ResponseFuture::calling(self.inner.call(request), permit)
     }
 }

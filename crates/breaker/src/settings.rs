@@ -31,17 +31,17 @@ pub(crate) struct RatioRule {
     pub(crate) ring: Ring,
 }
 
-/// The default table stands apart from a user's own, so that a call through it is not a virtual one.
 #[derive(Clone)]
 pub(crate) enum Classifier {
-    Table(StatusTable),
+    /// [`StatusTable::default`]; known here, so that what needs no look into it gets none.
+    Default,
     Own(Arc<dyn Classify + Send + Sync>),
 }
 
 impl Classifier {
     fn classify(&self, reply: Reply<'_>) -> Outcome {
         match self {
-            Self::Table(table) => table.classify(reply),
+            Self::Default => StatusTable::default().classify(reply),
             Self::Own(own) => own.classify(reply),
         }
     }
@@ -60,7 +60,16 @@ pub(crate) enum Verdict {
 
 impl Settings {
     /// `None`: the reply tells nothing about the server.
+    #[inline]
     pub(crate) fn verdict(&self, reply: Reply<'_>) -> Option<Verdict> {
+        match (&self.classifier, reply.status()) {
+            // a mark of auth's on it makes no difference to the breaker
+            (Classifier::Default, Some(status)) if status.is_success() => Some(Verdict::Well),
+            _ => self.other_verdict(reply),
+        }
+    }
+
+    fn other_verdict(&self, reply: Reply<'_>) -> Option<Verdict> {
         match self.classifier.classify(reply) {
             Outcome::Success | Outcome::Permanent | Outcome::Unauthorized => Some(Verdict::Well),
             Outcome::Transient => Some(Verdict::Failed),

@@ -11,6 +11,7 @@ const COUNT: u64 = 0xFFFF_FFFF;
 
 impl Streak {
     /// A success in `generation`.
+    #[inline]
     pub(crate) fn end(&self, generation: u64) {
         let word = self.0.load(Ordering::Relaxed);
         if word & COUNT != 0 {

@@ -17,6 +17,19 @@ pub(crate) struct Figures {
 /// The number of a bucket since the circuit was made.
 pub(crate) type Epoch = u64;
 
+/// Where one stripe counts the calls of one bucket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    line: usize,
+    word: usize,
+    lap: u64,
+}
+
+impl Place {
+    /// None in any ring.
+    pub(crate) const NOWHERE: Self = Self { line: usize::MAX, word: 0, lap: 0 };
+}
+
 /// The calls of each bucket, in stripes.
 ///
 /// A word is `generation (16 bits) | lap (24) | count (24)`, the lap telling how often the ring went round. One
@@ -65,6 +78,11 @@ impl Ring {
         nanos(elapsed) / self.width
     }
 
+    /// When a bucket begins, counted from when the circuit was made.
+    pub(crate) fn begins(self, epoch: Epoch) -> Duration {
+        Duration::from_nanos(epoch.saturating_mul(self.width))
+    }
+
     /// Where in the ring a bucket has its place, and how often the ring has gone round before it.
     fn place(self, epoch: Epoch) -> (usize, u64) {
         let buckets = self.buckets as u64;
@@ -99,21 +117,29 @@ impl<const FULL: u64> Totals<FULL> {
         self.ring
     }
 
-    fn word(&self, stripe: usize, slot: usize) -> &AtomicU64 {
+    /// Where the calls of a stripe in the bucket `epoch` are counted.
+    pub(crate) fn place(&self, stripe: usize, epoch: Epoch) -> Place {
+        let (slot, lap) = self.ring.place(epoch);
         let stripe = stripe & (self.stripes - 1);
-        &self.lines[stripe * self.lines_per_stripe + slot / WORDS].0[slot % WORDS]
+        Place { line: stripe * self.lines_per_stripe + slot / WORDS, word: slot % WORDS, lap }
+    }
+
+    #[inline]
+    fn word(&self, place: Place) -> Option<&AtomicU64> {
+        self.lines.get(place.line).and_then(|line| line.0.get(place.word))
     }
 
     fn tag(generation: u64, lap: u64) -> u64 {
         ((generation & GENERATION) << SHIFT) | (lap & LAP)
     }
 
-    /// Counts a call that ended in the bucket `epoch`. `false` if it does not count: the bucket is full, or
+    /// Counts a call that ended there. `false` if it does not count: the bucket is full, or
     /// has been overtaken by a later one.
-    pub(crate) fn add(&self, stripe: usize, generation: u64, epoch: Epoch) -> bool {
-        let (slot, lap) = self.ring.place(epoch);
-        let tag = Self::tag(generation, lap);
-        let cell = self.word(stripe, slot);
+    #[inline]
+    pub(crate) fn add(&self, place: Place, generation: u64) -> bool {
+        let tag = Self::tag(generation, place.lap);
+        // of another ring: no place of this one is out of its bounds
+        let Some(cell) = self.word(place) else { return false };
         let mut word = cell.load(Ordering::Relaxed);
         loop {
             let next = if word >> SHIFT == tag {
@@ -134,13 +160,12 @@ impl<const FULL: u64> Totals<FULL> {
     }
 
     fn sum(&self, generation: u64, now: Epoch) -> u64 {
-        let shown = self.ring.shown(now).map(|epoch| self.ring.place(epoch));
-        let count = |(slot, lap)| {
-            let tag = Self::tag(generation, lap);
-            let stripes = (0..self.stripes).map(|stripe| self.word(stripe, slot).load(Ordering::Relaxed));
-            stripes.filter(|word| word >> SHIFT == tag).map(|word| word & COUNT).sum::<u64>()
+        let count = |place: Place| {
+            let word = self.word(place).map_or(0, |word| word.load(Ordering::Relaxed));
+            if word >> SHIFT == Self::tag(generation, place.lap) { word & COUNT } else { 0 }
         };
-        shown.map(count).sum()
+        let of_all_stripes = |epoch| (0..self.stripes).map(move |stripe| count(self.place(stripe, epoch)));
+        self.ring.shown(now).flat_map(of_all_stripes).sum()
     }
 
     /// What the window shows in the bucket `now`.
