@@ -53,5 +53,4 @@ mod standard;
 
 pub use maybe::{Maybe, MaybeFuture, MaybeLayer};
 pub use stack_layer::{AnyCredentials, Stack};
-pub(crate) use standard::Collected;
-pub use standard::{BoxedStandard, Standard};
+pub use standard::{BoxedStandard, Standard, StandardService};

@@ -1,8 +1,8 @@
-use tower_intake_auth::{AuthLayer, Credentials, Origins};
+use tower_intake_auth::{Credentials, Origins};
 use tower_layer::Layer;
 
 use crate::config::{ConfigError, StackConfig};
-use crate::stack::{Stack, Standard};
+use crate::stack::{Stack, StandardService};
 
 /// The standard stack around `client`, any HTTP service: what `config` says, with `credentials` for `origins`.
 ///
@@ -16,11 +16,9 @@ pub fn standard<S, C>(
     credentials: C,
     origins: Origins,
     client: S,
-) -> Result<Standard<S, C>, ConfigError>
+) -> Result<StandardService<S, C>, ConfigError>
 where
-    C: Credentials,
-    Stack<C>: Layer<S, Service = Standard<S, C>>,
-    AuthLayer<C>: Layer<crate::stack::Collected<S>>,
+    C: Credentials + Clone,
 {
     Ok(Stack::new(config)?.credentials(credentials, origins).layer(client))
 }

@@ -77,10 +77,10 @@ impl AuthConfig {
     fn origins(&self, base_url: &str) -> Result<Origins, ConfigError> {
         match &self.origins {
             Some(origins) => Origins::only(origins.iter().map(String::as_str))
-                .map_err(|error| ConfigError::new("origins", without_field(&error))),
+                .map_err(|error| ConfigError::of("origins", &error)),
             None => {
                 let base: Uri = base_url.parse().map_err(|error| ConfigError::new("base_url", error))?;
-                Origins::only([base]).map_err(|error| ConfigError::new("base_url", without_field(&error)))
+                Origins::only([base]).map_err(|error| ConfigError::new("base_url", error))
             }
         }
     }
@@ -115,10 +115,5 @@ fn token_client(stack: &StackConfig) -> Result<Client<Full<Bytes>>, ConfigError>
 
 #[allow(clippy::needless_pass_by_value)] // for map_err
 fn wrong(error: CredentialsError) -> ConfigError {
-    ConfigError::new(error.field(), without_field(&error))
-}
-
-fn without_field(error: &CredentialsError) -> String {
-    let text = error.to_string();
-    text.strip_prefix(&format!("{}: ", error.field())).unwrap_or(&text).to_owned()
+    ConfigError::of(error.field(), &error)
 }

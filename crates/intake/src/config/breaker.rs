@@ -109,6 +109,6 @@ impl BreakerConfig {
             .random(random)
             .wall_clock(wall_clock)
             .build()
-            .map_err(|error| ConfigError::new(error.field(), error))
+            .map_err(|error| ConfigError::of(error.field(), &error))
     }
 }

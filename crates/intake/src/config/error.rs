@@ -12,6 +12,13 @@ impl ConfigError {
         Self { field: field.into(), text: text.to_string() }
     }
 
+    /// The error of a layer's own constructor, whose text may begin with the name of the field.
+    pub(crate) fn of(field: &str, error: &impl fmt::Display) -> Self {
+        let text = error.to_string();
+        let text = text.strip_prefix(field).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&text);
+        Self::new(field, text)
+    }
+
     /// The same mistake seen from the part's parent: `base` becomes `backoff.base`.
     pub(crate) fn within(self, part: &str) -> Self {
         let field = if self.field.is_empty() { part.to_owned() } else { format!("{part}.{}", self.field) };

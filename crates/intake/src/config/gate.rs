@@ -110,6 +110,6 @@ impl GateConfig {
             .classify(table)
             .wall_clock(wall_clock)
             .build()
-            .map_err(|error| ConfigError::new(error.field(), error))
+            .map_err(|error| ConfigError::of(error.field(), &error))
     }
 }

@@ -152,6 +152,6 @@ impl RetryConfig {
         if let Some(backoff) = self.backoff_transport {
             builder = builder.backoff_transport(Exponential::from(backoff));
         }
-        builder.build().map_err(|error| ConfigError::new(error.field(), error))
+        builder.build().map_err(|error| ConfigError::of(error.field(), &error))
     }
 }

@@ -39,11 +39,7 @@ impl StatusConfig {
         for codes in &self.throttled {
             builder = builder.throttled(codes.clone());
         }
-        builder.build().map_err(|error| {
-            let text = error.to_string();
-            let field = error.field();
-            ConfigError::new(field, text.strip_prefix(&format!("{field}: ")).unwrap_or(&text))
-        })
+        builder.build().map_err(|error| ConfigError::of(error.field(), &error))
     }
 }
 

@@ -59,29 +59,27 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match self {
-            Self::Layered(service) => MaybeFuture::Layered { future: service.call(request) },
-            Self::Bare(service) => MaybeFuture::Bare { future: service.call(request) },
+            Self::Layered(service) => MaybeFuture { inner: Inner::Layered { future: service.call(request) } },
+            Self::Bare(service) => MaybeFuture { inner: Inner::Bare { future: service.call(request) } },
         }
     }
 }
 
 pin_project! {
     /// The answer of a [`Maybe`].
+    #[derive(Debug)]
+    pub struct MaybeFuture<A, B> {
+        #[pin]
+        inner: Inner<A, B>,
+    }
+}
+
+pin_project! {
     #[project = Project]
     #[derive(Debug)]
-    pub enum MaybeFuture<A, B> {
-        /// In the layer.
-        Layered {
-            /// Its future.
-            #[pin]
-            future: A,
-        },
-        /// Without it.
-        Bare {
-            /// Its future.
-            #[pin]
-            future: B,
-        },
+    enum Inner<A, B> {
+        Layered { #[pin] future: A },
+        Bare { #[pin] future: B },
     }
 }
 
@@ -93,7 +91,7 @@ where
     type Output = Result<Response<EitherBody<BodyA, BodyB>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(match self.project() {
+        Poll::Ready(match self.project().inner.project() {
             Project::Layered { future } => ready!(future.poll(cx)).map(|answer| answer.map(EitherBody::Left)),
             Project::Bare { future } => ready!(future.poll(cx)).map(|answer| answer.map(EitherBody::Right)),
         })

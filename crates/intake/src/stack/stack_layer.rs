@@ -134,7 +134,7 @@ impl Stack {
             limit: limit.clone().map(AdaptiveLimitLayer::new),
             auth: None,
             timeout: AttemptTimeoutLayer::new(config.attempt_timeout.0).read_timeout(config.read_timeout.0),
-            collect: config.collect.on().map(|collect| CollectLayer::new(collect.max_bytes.0)),
+            collect: config.collect.on().map(|collect| CollectLayer::new(usize::try_from(collect.max_bytes.0).unwrap_or(usize::MAX))),
             handles: Handles {
                 gate,
                 circuit,

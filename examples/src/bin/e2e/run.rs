@@ -113,7 +113,7 @@ where
         let answer = service.oneshot(call).await?;
         let (head, body) = answer.into_parts();
         let head = Response::from_parts(head, ());
-        Ok((head, body.collect().await.map_err(Into::into)))
+        Ok::<_, BoxError>((head, body.collect().await.map_err(Into::<BoxError>::into)))
     };
     let ended = match spec.cancel_after() {
         None => Some(work.await),
