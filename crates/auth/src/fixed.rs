@@ -15,6 +15,7 @@ use crate::query_key::QueryKey;
 use crate::secret_value::{check_printable, check_token};
 
 impl Credentials for Headers {
+    #[inline]
     fn grant(&self, _: RequestHead<'_>) -> Grant<'_> {
         Grant::headers(self)
     }
@@ -86,6 +87,7 @@ impl Bearer {
 macro_rules! as_headers {
     ($($name:ident)*) => {$(
         impl Credentials for $name {
+            #[inline]
             fn grant(&self, request: RequestHead<'_>) -> Grant<'_> {
                 self.0.grant(request)
             }

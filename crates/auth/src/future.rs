@@ -79,47 +79,70 @@ where
 {
     type Output = Result<Response<ResBody>, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        loop {
-            let next = match state.as_mut().project() {
-                StateProj::Calling { inner, lease, waited } => {
-                    let mut reply = ready!(inner.poll(cx)).map_err(Into::into);
-                    if let (Some(lease), Ok(response)) = (lease, &mut reply) {
-                        lease.answered(response);
-                    }
-                    if !waited.is_zero() {
-                        Waited::auth(*waited).note(&mut reply);
-                    }
-                    return Poll::Ready(reply);
-                }
-                StateProj::Failed { error } => match error.take() {
-                    Some(error) => return Poll::Ready(Err(error)),
-                    None => unreachable!("a future is not polled after it has resolved"),
-                },
-                StateProj::Waiting { waiting } => {
-                    let outcome = ready!(waiting.wait.as_mut().poll(cx));
-                    let waited = time::Instant::now().into_std().saturating_duration_since(waiting.since);
-                    let Some((mut ready, mut request)) = waiting.call.take() else {
-                        unreachable!("a wait ends once");
-                    };
-                    match outcome {
-                        Ok(lease) => {
-                            lease.put(request.headers_mut());
-                            State::Calling { inner: ready.call(request), lease: Some(lease), waited }
-                        }
-                        Err(error) => {
-                            // what was reserved is given back before the caller hears of it
-                            drop(ready);
-                            let mut reply = Err(error.into());
-                            Waited::auth(waited).note::<()>(&mut reply);
-                            State::Failed { error: reply.err() }
-                        }
-                    }
-                }
-            };
-            state.set(next);
+        if !matches!(*state, State::Calling { .. })
+            && let Err(error) = ready!(state.as_mut().begin(cx))
+        {
+            return Poll::Ready(Err(error));
         }
+        let StateProj::Calling { inner, lease, waited } = state.project() else {
+            unreachable!("what has begun is calling");
+        };
+        let mut reply = ready!(inner.poll(cx)).map_err(Into::into);
+        if let (Some(lease), Ok(response)) = (lease, &mut reply) {
+            lease.answered(response);
+        }
+        if !waited.is_zero() {
+            Waited::auth(*waited).note(&mut reply);
+        }
+        Poll::Ready(reply)
+    }
+}
+
+impl<S, ReqBody> State<S, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    /// Waits for the token and calls with it.
+    #[cold]
+    fn begin(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        let next = match self.as_mut().project() {
+            StateProj::Calling { .. } => return Poll::Ready(Ok(())),
+            StateProj::Failed { error } => match error.take() {
+                Some(error) => return Poll::Ready(Err(error)),
+                None => unreachable!("a future is not polled after it has resolved"),
+            },
+            StateProj::Waiting { waiting } => {
+                let outcome = ready!(waiting.wait.as_mut().poll(cx));
+                let waited = time::Instant::now().into_std().saturating_duration_since(waiting.since);
+                let Some((mut ready, mut request)) = waiting.call.take() else {
+                    unreachable!("a wait ends once");
+                };
+                match outcome {
+                    Ok(lease) => {
+                        lease.put(request.headers_mut());
+                        State::Calling { inner: ready.call(request), lease: Some(lease), waited }
+                    }
+                    // what was reserved goes with `ready`, before the caller hears of it
+                    Err(error) => return Poll::Ready(Err(after(waited, error.into()))),
+                }
+            }
+        };
+        self.set(next);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// `error`, with how long the request waited before.
+#[cold]
+fn after(waited: Duration, error: BoxError) -> BoxError {
+    let mut reply = Err::<Response<()>, _>(error);
+    Waited::auth(waited).note(&mut reply);
+    match reply {
+        Err(error) => error,
+        Ok(_) => unreachable!("a note does not mend an error"),
     }
 }
 

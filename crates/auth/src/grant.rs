@@ -28,6 +28,7 @@ pub(crate) type Wait = Pin<Box<dyn Future<Output = Result<Arc<Lease>, AuthError>
 
 impl<'a> Grant<'a> {
     /// These headers, which the credentials keep.
+    #[inline]
     pub fn headers(headers: &'a Headers) -> Self {
         Self(Kind::Headers(headers))
     }
@@ -51,6 +52,7 @@ impl<'a> Grant<'a> {
 
 impl Kind<'_> {
     /// On the request with it; a token's lease comes back, to tell of its rejection.
+    #[inline]
     pub(crate) fn put<B>(self, request: &mut Request<B>) -> Put {
         match self {
             Kind::Token(lease) => {

@@ -1,8 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use http::{Extensions, Response, StatusCode};
 use secrecy::ExposeSecret as _;
 use tower_intake_core::{Credential, Rotated};
 
@@ -33,27 +33,49 @@ impl Lease {
         Self { issued, value, carriage, renewal }
     }
 
+    #[inline]
     pub(crate) fn generation(&self) -> u64 {
         self.issued.generation
     }
 
+    #[inline]
     pub(crate) fn put(&self, headers: &mut HeaderMap) {
-        headers.insert(self.carriage.name.clone(), self.value.clone());
+        if self.carriage.name == AUTHORIZATION {
+            // the hash of a constant name is a constant
+            headers.insert(AUTHORIZATION, self.value.clone());
+        } else {
+            headers.insert(self.carriage.name.clone(), self.value.clone());
+        }
     }
 
     /// Reads from an answer whether the token was rejected, and marks the answer if so.
+    #[inline]
     pub(crate) fn answered<B>(&self, response: &mut Response<B>) {
-        let status = response.status();
-        if status.is_success() {
+        if response.status().is_success() {
             self.issued.accepted();
+        } else {
+            self.failed(response.status(), response.headers()).mark(response.extensions_mut());
         }
-        if !self.carriage.rotate_on.contains(&status) || insufficient_scope(response.headers()) {
-            return;
-        }
+    }
+
+    #[cold]
+    fn failed(&self, status: StatusCode, headers: &HeaderMap) -> Mark {
         let generation = self.generation();
-        if self.renewal.rejected(generation, status) {
-            response.extensions_mut().insert(Credential { generation });
-            response.extensions_mut().insert(Rotated::new());
+        let rotated = self.carriage.rotate_on.contains(&status)
+            && !insufficient_scope(headers)
+            && self.renewal.rejected(generation, status);
+        Mark(rotated.then_some(Credential { generation }))
+    }
+}
+
+/// What an answer is marked with.
+struct Mark(Option<Credential>);
+
+impl Mark {
+    fn mark(self, extensions: &mut Extensions) {
+        if let Some(credential) = self.0 {
+            extensions.insert(credential);
+            extensions.insert(Rotated::new());
         }
     }
 }

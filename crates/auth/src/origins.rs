@@ -174,6 +174,7 @@ impl LocalOrigins {
         Self { origins, first: OnceLock::new() }
     }
 
+    #[inline]
     pub(crate) fn verdict(&self, request: RequestHead<'_>) -> Verdict {
         let (scheme, authority) = (request.uri.scheme(), request.uri.authority());
         if let (Some((known_scheme, known)), Some(scheme), Some(authority)) =
@@ -183,9 +184,14 @@ impl LocalOrigins {
         {
             return Verdict::With;
         }
+        self.search(request)
+    }
+
+    #[cold]
+    fn search(&self, request: RequestHead<'_>) -> Verdict {
         let verdict = self.origins.verdict(request);
         if verdict == Verdict::With
-            && let (Some(scheme), Some(authority)) = (scheme, authority)
+            && let (Some(scheme), Some(authority)) = (request.uri.scheme(), request.uri.authority())
         {
             // another thread may have been first, with a spelling as good as this one
             let _ = self.first.set((scheme.clone(), authority.clone()));

@@ -63,6 +63,7 @@ impl Renewal {
     }
 
     /// The generation that may be used without a look. All of the hot path.
+    #[inline]
     pub(crate) fn fresh(&self) -> u64 {
         self.fresh.load(Ordering::Acquire)
     }

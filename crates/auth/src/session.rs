@@ -22,6 +22,7 @@ pub(crate) struct Issued {
 
 impl Issued {
     /// A server has accepted it. One read, but for the first time after a doubtful rejection.
+    #[inline]
     pub(crate) fn accepted(&self) {
         if self.probation.load(Ordering::Relaxed) {
             self.probation.store(false, Ordering::Relaxed);

@@ -145,6 +145,7 @@ async fn wait(
 }
 
 impl Credentials for Tokens {
+    #[inline]
     fn grant(&self, request: RequestHead<'_>) -> Grant<'_> {
         if let Some(lease) = self.near.load_full()
             && lease.generation() == self.renewal.fresh()
