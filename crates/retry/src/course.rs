@@ -44,6 +44,7 @@ pub(crate) enum Step {
 }
 
 impl<C> Course<C> {
+    #[inline]
     pub(crate) fn start<P, B>(policy: &P, request: &Request<B>, now: Instant) -> Self
     where
         P: Policy<Call = C>,

@@ -80,6 +80,7 @@ where
     P: Policy,
     ResBody: Body,
 {
+    #[inline]
     pub(crate) fn new(
         inner: Option<S>,
         policy: Arc<P>,
@@ -110,13 +111,25 @@ where
             let mut this = self.as_mut().project();
             match this.state.as_mut().project() {
                 StateProj::Attempt { future } => match future.poll(cx) {
-                    Poll::Ready(reply) => {
-                        let reply = reply.map_err(Into::into);
-                        if this.course.settles(&**this.policy, Reply::of(&reply)) {
-                            this.state.set(State::Done);
-                            return Poll::Ready(success(this.course, reply));
+                    Poll::Ready(Ok(response)) => {
+                        let view = Reply::answer(&response);
+                        if !this.course.settles(&**this.policy, view) {
+                            if let Some(answer) = self.as_mut().failed(Ok(response)) {
+                                return Poll::Ready(answer);
+                            }
+                            continue;
                         }
-                        if let Some(answer) = self.as_mut().failed(reply) {
+                        // at once: no report, and no look at the clock for it
+                        let report = if this.course.is_first() {
+                            None
+                        } else {
+                            Some(this.course.succeeded(view, now()))
+                        };
+                        this.state.set(State::Done);
+                        return Poll::Ready(finish(Ok(response), report));
+                    }
+                    Poll::Ready(Err(error)) => {
+                        if let Some(answer) = self.as_mut().failed(Err(error.into())) {
                             return Poll::Ready(answer);
                         }
                     }
@@ -177,6 +190,7 @@ where
     ResBody: Body,
 {
     /// Takes the next step after a reply that is no success; `Some` ends the call.
+    #[cold]
     fn failed(self: Pin<&mut Self>, reply: Result<Response<ResBody>, BoxError>) -> Option<Answer<ResBody>> {
         let mut this = self.project();
         let cold = this.cold.get_or_insert_default();
@@ -214,6 +228,7 @@ where
     }
 
     /// Ends the call with what the server said last. `sent`: an attempt is being cut.
+    #[cold]
     fn end(self: Pin<&mut Self>, stopped: Stopped, sent: bool) -> Answer<ResBody> {
         let mut this = self.project();
         this.state.set(State::Done);
@@ -238,10 +253,4 @@ where
 
 fn now() -> Instant {
     time::Instant::now().into_std()
-}
-
-fn success<C, B: Body>(course: &mut Course<C>, reply: Result<Response<B>, BoxError>) -> Answer<B> {
-    // at once: no report, and no look at the clock for it
-    let report = (!course.is_first()).then(|| course.succeeded(Reply::of(&reply), now()));
-    finish(reply, report)
 }

@@ -1,51 +1,61 @@
-use http::Request;
+use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 use tower_intake_core::{Attempt, Replayable, RequestHead};
 
 /// A copy of a request, to be sent again.
-pub(crate) struct Kept<B>(Request<B>);
+///
+/// Its parts, not a `Request`: most copies are never sent, and a request costs more to fill than to clone from.
+pub(crate) struct Kept<B> {
+    method: Method,
+    uri: Uri,
+    version: Version,
+    headers: HeaderMap,
+    extensions: Extensions,
+    body: B,
+}
 
 impl<B: Replayable> Kept<B> {
     /// A copy of `request`, if its body allows one. The original goes out: its header map has room for what the
     /// layers further in add.
+    #[inline]
     pub(crate) fn of(request: &Request<B>) -> Option<Self> {
         let body = request.body().try_replay()?;
-        Some(Self(with_body(request, body)))
+        Some(Self {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            version: request.version(),
+            headers: request.headers().clone(),
+            extensions: request.extensions().clone(),
+            body,
+        })
     }
 
     pub(crate) fn head(&self) -> RequestHead<'_> {
-        RequestHead::of(&self.0)
+        RequestHead::new(&self.method, &self.uri, &self.headers, &self.extensions)
     }
 
     /// A body for the next attempt.
     pub(crate) fn repeat(&self) -> Option<B> {
-        self.0.body().try_replay()
+        self.body.try_replay()
     }
 
     /// The request of `attempt`, with the copy still kept for another one.
     pub(crate) fn copy(&self, body: B, attempt: Attempt) -> Request<B> {
-        numbered(with_body(&self.0, body), attempt)
+        let head = (self.method.clone(), self.uri.clone(), self.headers.clone(), self.extensions.clone());
+        request(head, self.version, body, attempt)
     }
 
     /// The request of `attempt`, which no other can follow.
     pub(crate) fn give(self, body: B, attempt: Attempt) -> Request<B> {
-        numbered(self.0.map(|_| body), attempt)
+        request((self.method, self.uri, self.headers, self.extensions), self.version, body, attempt)
     }
 }
 
-/// The head of `request` once more, before another body.
-fn with_body<B>(request: &Request<B>, body: B) -> Request<B> {
-    let mut copy = Request::new(body);
-    copy.method_mut().clone_from(request.method());
-    copy.uri_mut().clone_from(request.uri());
-    *copy.version_mut() = request.version();
-    copy.headers_mut().clone_from(request.headers());
-    if !request.extensions().is_empty() {
-        copy.extensions_mut().clone_from(request.extensions());
-    }
-    copy
-}
+type Head = (Method, Uri, HeaderMap, Extensions);
 
-fn numbered<B>(mut request: Request<B>, attempt: Attempt) -> Request<B> {
+fn request<B>(head: Head, version: Version, body: B, attempt: Attempt) -> Request<B> {
+    let mut request = Request::new(body);
+    (*request.method_mut(), *request.uri_mut(), *request.headers_mut(), *request.extensions_mut()) = head;
+    *request.version_mut() = version;
     // a first attempt that a layer of ours refused is still the first one
     if attempt != Attempt::FIRST {
         request.extensions_mut().insert(attempt);

@@ -49,6 +49,7 @@ impl<B: Body> Last<B> {
 }
 
 /// The end of the call with a live `reply`.
+#[inline]
 pub(crate) fn finish<B: Body>(
     reply: Result<Response<B>, BoxError>,
     report: Option<RetryReport>,
