@@ -31,15 +31,31 @@ pub trait Credentials {
     {
         self.clone()
     }
+
+    /// The same for credentials whose type is not known any more. `None`: the one object serves them all.
+    fn for_service_any(&self) -> Option<Arc<dyn Credentials + Send + Sync>> {
+        None
+    }
 }
 
-impl<C: Credentials + ?Sized> Credentials for Arc<C> {
+/// Credentials of whatever type.
+type AnyCredentials = Arc<dyn Credentials + Send + Sync>;
+
+impl Credentials for AnyCredentials {
     fn grant(&self, request: RequestHead<'_>) -> Grant<'_> {
         (**self).grant(request)
     }
 
     fn is_carried_by(&self, request: RequestHead<'_>) -> bool {
         (**self).is_carried_by(request)
+    }
+
+    fn for_service(&self) -> Self {
+        (**self).for_service_any().unwrap_or_else(|| Arc::clone(self))
+    }
+
+    fn for_service_any(&self) -> Option<AnyCredentials> {
+        (**self).for_service_any()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Credentials that never change.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,6 +27,10 @@ impl Credentials for Headers {
 
     fn for_service(&self) -> Self {
         self.apart()
+    }
+
+    fn for_service_any(&self) -> Option<Arc<dyn Credentials + Send + Sync>> {
+        Some(Arc::new(self.for_service()))
     }
 }
 
@@ -98,6 +103,10 @@ macro_rules! as_headers {
 
             fn for_service(&self) -> Self {
                 Self(self.0.for_service())
+            }
+
+            fn for_service_any(&self) -> Option<Arc<dyn Credentials + Send + Sync>> {
+                Some(Arc::new(self.for_service()))
             }
         }
 

@@ -166,7 +166,25 @@ impl fmt::Debug for Origins {
 /// A service's own view of the origins: it remembers the spelling of the first that it met.
 pub(crate) struct LocalOrigins {
     origins: Origins,
-    first: OnceLock<(Scheme, Authority)>,
+    first: OnceLock<First>,
+}
+
+struct First {
+    https: bool,
+    authority: Authority,
+}
+
+impl First {
+    #[inline]
+    fn is(&self, scheme: &Scheme, authority: &Authority) -> bool {
+        let (here, there) = (authority.as_str(), self.authority.as_str());
+        // clones of one URI stand in one place of memory, which `self` keeps
+        (std::ptr::eq(here, there) || here == there)
+            && match self.https {
+                true => scheme.as_str().as_bytes() == b"https",
+                false => scheme.as_str().as_bytes() == b"http",
+            }
+    }
 }
 
 impl LocalOrigins {
@@ -176,11 +194,9 @@ impl LocalOrigins {
 
     #[inline]
     pub(crate) fn verdict(&self, request: RequestHead<'_>) -> Verdict {
-        let (scheme, authority) = (request.uri.scheme(), request.uri.authority());
-        if let (Some((known_scheme, known)), Some(scheme), Some(authority)) =
-            (self.first.get(), scheme, authority)
-            && authority.as_str() == known.as_str()
-            && scheme == known_scheme
+        if let (Some(first), Some(scheme), Some(authority)) =
+            (self.first.get(), request.uri.scheme(), request.uri.authority())
+            && first.is(scheme, authority)
         {
             return Verdict::With;
         }
@@ -191,10 +207,10 @@ impl LocalOrigins {
     fn search(&self, request: RequestHead<'_>) -> Verdict {
         let verdict = self.origins.verdict(request);
         if verdict == Verdict::With
-            && let (Some(scheme), Some(authority)) = (request.uri.scheme(), request.uri.authority())
+            && let (Some(https), Some(authority)) = (is_https(request.uri.scheme()), request.uri.authority())
         {
             // another thread may have been first, with a spelling as good as this one
-            let _ = self.first.set((scheme.clone(), authority.clone()));
+            let _ = self.first.set(First { https, authority: authority.clone() });
         }
         verdict
     }

@@ -162,6 +162,10 @@ impl Credentials for Tokens {
     fn for_service(&self) -> Self {
         Self { near: Arc::default(), ..self.clone() }
     }
+
+    fn for_service_any(&self) -> Option<Arc<dyn Credentials + Send + Sync>> {
+        Some(Arc::new(self.for_service()))
+    }
 }
 
 impl fmt::Debug for Tokens {

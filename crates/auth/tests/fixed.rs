@@ -192,6 +192,39 @@ fn a_closure_and_a_type_of_ones_own() {
     assert_eq!(header(&arrives(&one, request()).unwrap(), "authorization"), "Basic bWU6");
 }
 
+/// Services share no memory that a request writes to, nor count its users on one cache line.
+#[test]
+fn law_16_each_service_has_a_copy_of_its_own() {
+    type Any = std::sync::Arc<dyn Credentials + Send + Sync>;
+    let all: [Any; 2] = [
+        std::sync::Arc::new(Bearer::new("abc").unwrap()),
+        std::sync::Arc::new(Basic::new("me", "").unwrap()),
+    ];
+    for credentials in all {
+        let layer = AuthLayer::new(credentials, origins());
+        let services = [layer.clone(), layer.clone()].map(|layer| {
+            let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+            let inner = service_fn({
+                let seen = seen.clone();
+                move |request: Request<()>| {
+                    seen.lock().unwrap().push(request.headers()["authorization"].clone());
+                    std::future::ready(Ok::<_, Infallible>(Response::new(())))
+                }
+            });
+            let service = layer.layer(inner);
+            for service in [service.clone(), service] {
+                tokio_test::block_on(service.oneshot(request())).unwrap();
+            }
+            let seen = seen.lock().unwrap();
+            let places: Vec<_> = seen.iter().map(|value| value.as_bytes().as_ptr() as usize).collect();
+            assert_eq!(places[0], places[1], "clones share it");
+            (places[0], seen[0].clone())
+        });
+        assert_ne!(services[0].0, services[1].0);
+        assert_eq!(services[0].1, services[1].1);
+    }
+}
+
 #[test]
 fn an_answer_to_static_credentials_is_left_alone() {
     let seen = Seen::default();
