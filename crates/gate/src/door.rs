@@ -10,7 +10,8 @@ use crate::clock::now;
 use crate::common::Common;
 use crate::driver;
 use crate::error::Reason;
-use crate::line::{Call, Limit, Line, Ticket};
+use crate::inside::Inside;
+use crate::line::{Call, Limit, Ticket};
 use crate::machine::{Machine, Turn, View, Word};
 use crate::news::{self, Cause};
 use crate::stripe::Stripe;
@@ -30,15 +31,6 @@ pub(crate) struct Door {
     changed: Notify,
 }
 
-#[derive(Debug)]
-struct Inside {
-    machine: Machine,
-    line: Line,
-    /// Whether a driver is on its way or at work.
-    driven: bool,
-    alarm: Option<Instant>,
-}
-
 /// What becomes of one who arrives.
 #[derive(Debug)]
 pub(crate) enum Arrival {
@@ -56,7 +48,7 @@ impl Door {
             word: AtomicU64::new(0),
             own: Stripe::new(now()),
             stripes: Mutex::new(Vec::new()),
-            inside: Mutex::new(Inside { machine, line: Line::default(), driven: false, alarm: None }),
+            inside: Mutex::new(Inside::new(machine)),
             changed: Notify::new(),
         }
     }
@@ -277,31 +269,6 @@ impl Door {
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inside {
-    /// Calls those whose turn it is, and sends away those for whom it is too late.
-    fn pump(&mut self, now: Instant) -> Vec<Waker> {
-        let Self { machine, line, .. } = self;
-        let mut woken = Vec::new();
-        line.refuse(|limit| limit < now, machine.retry_at(), &mut woken);
-        while !line.is_empty()
-            && let Some(turn) = machine.turn(now)
-        {
-            woken.extend(line.call_first(turn));
-        }
-        if let Some(opens) = machine.not_before() {
-            line.refuse(|limit| opens > limit, Some(opens), &mut woken);
-        }
-        line.refuse(|limit| limit <= now, machine.retry_at(), &mut woken);
-        machine.settle(now, line.is_empty());
-        woken
-    }
-
-    fn alarm(&self) -> Option<Instant> {
-        let of_time = self.machine.wakes_at(self.line.is_empty());
-        of_time.into_iter().chain(self.line.first_limit()).min()
     }
 }
 

@@ -29,13 +29,13 @@ pub enum Reason {
 }
 
 impl GateClosed {
-    pub(crate) fn new(key: Key, reason: Reason, until: Option<Instant>) -> Self {
+    pub(crate) fn boxed(key: &Key, reason: Reason, until: Option<Instant>) -> Box<Self> {
         let refused = Refused::new("gate");
         let source = match until {
             Some(until) => refused.until(until),
             None => refused,
         };
-        Self { key, reason, source }
+        Box::new(Self { key: key.clone(), reason, source })
     }
 
     /// The server, or whatever else the gate goes by.

@@ -44,12 +44,12 @@ where
         Self { state: State::Sent { future, pass } }
     }
 
-    pub(crate) fn waiting(wait: Wait<S, ReqBody>) -> Self {
-        Self { state: State::Waiting { wait: Box::new(wait) } }
+    pub(crate) fn waiting(wait: Box<Wait<S, ReqBody>>) -> Self {
+        Self { state: State::Waiting { wait } }
     }
 
-    pub(crate) fn refused(closed: GateClosed) -> Self {
-        Self { state: State::Refused { closed: Some(Box::new(closed)) } }
+    pub(crate) fn refused(closed: Box<GateClosed>) -> Self {
+        Self { state: State::Refused { closed: Some(closed) } }
     }
 }
 

@@ -140,6 +140,7 @@ mod driver;
 mod error;
 pub mod future;
 mod gate;
+mod inside;
 mod layer;
 mod line;
 mod local;

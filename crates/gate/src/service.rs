@@ -15,7 +15,7 @@ use crate::future::ResponseFuture;
 use crate::line::Limit;
 use crate::local::Local;
 use crate::machine::Turn;
-use crate::pass::{Extra, Pass};
+use crate::pass::Pass;
 use crate::wait::{InLine, Probe, Stage, Wait};
 
 /// A service behind a [`Gate`](crate::Gate); made by [`GateLayer`](crate::GateLayer).
@@ -84,7 +84,10 @@ where
             self.local.count(&door);
             return ResponseFuture::sent(self.inner.call(request), Pass::new(door, episode, None));
         }
-        self.call_slowly(request, door)
+        match self.wait(request, door) {
+            Ok(wait) => ResponseFuture::waiting(wait),
+            Err(closed) => ResponseFuture::refused(closed),
+        }
     }
 }
 
@@ -96,17 +99,18 @@ impl<S: Clone> Gated<S> {
         }
     }
 
+    /// What the future does where the request cannot go straight through.
     #[cold]
-    fn call_slowly<ReqBody>(
+    fn wait<ReqBody>(
         &mut self,
         request: Request<ReqBody>,
         door: Held<Arc<Door>>,
-    ) -> ResponseFuture<S, ReqBody>
-    where
-        S: Service<Request<ReqBody>>,
-    {
-        let place = Place::take(self.local.common());
+    ) -> Result<Box<Wait<S, ReqBody>>, Box<GateClosed>> {
         let limit = self.limit(&request);
+        let Some(place) = Place::take(self.local.common()) else {
+            self.let_go();
+            return Err(GateClosed::boxed(door.key(), Reason::TooManyWaiters, door.retry_at()));
+        };
         let stage = match door.open_in() {
             Some(episode) => Stage::Turn(Turn { episode, probe: None }, None),
             None => match door.arrive(None, limit) {
@@ -114,32 +118,19 @@ impl<S: Clone> Gated<S> {
                 Arrival::Wait(ticket) => Stage::InLine(InLine::new(&door, ticket)),
                 Arrival::Refused { reason, until } => {
                     self.let_go();
-                    return ResponseFuture::refused(GateClosed::new(door.key().clone(), reason, until));
+                    return Err(GateClosed::boxed(door.key(), reason, until));
                 }
             },
         };
-        let stage = match stage {
-            Stage::Turn(turn, probe) if self.asked == Asked::Ready => {
-                self.asked = Asked::No;
-                self.local.count(&door);
-                let pass = Pass::new(door, turn.episode, Extra::new(probe, Duration::ZERO));
-                return ResponseFuture::sent(self.inner.call(request), pass);
-            }
-            stage => stage,
-        };
-        self.let_go();
-        let Some(place) = place else {
-            let until = door.retry_at();
-            return ResponseFuture::refused(GateClosed::new(
-                door.key().clone(),
-                Reason::TooManyWaiters,
-                until,
-            ));
-        };
-        // which of two unready ones stays is all the same; a service that hands out its own is no worse off
+        if self.asked == Asked::Ready && matches!(stage, Stage::Turn(..)) {
+            // the one that is ready goes with the request that has leave
+            self.asked = Asked::No;
+        } else {
+            self.let_go();
+        }
         let fresh = self.inner.clone();
         let service = replace(&mut self.inner, fresh);
-        ResponseFuture::waiting(Wait::new(service, request, door, limit, stage, place))
+        Ok(Box::new(Wait::new(service, request, door, limit, stage, place)))
     }
 
     /// How long this request may wait at all.

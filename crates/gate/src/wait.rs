@@ -86,8 +86,8 @@ where
                     match call {
                         Call::Go(turn) => self.go(turn),
                         Call::Refused { reason, until } => {
-                            let closed = GateClosed::new(self.door.key().clone(), reason, until);
-                            return Poll::Ready(Err(self.noted(closed.into())));
+                            let closed = GateClosed::boxed(self.door.key(), reason, until);
+                            return Poll::Ready(Err(self.noted(closed)));
                         }
                     }
                 }
@@ -114,8 +114,8 @@ where
                             self.step = Step::InLine(InLine::new(&self.door, ticket));
                         }
                         Arrival::Refused { reason, until } => {
-                            let closed = GateClosed::new(self.door.key().clone(), reason, until);
-                            return Poll::Ready(Err(self.noted(closed.into())));
+                            let closed = GateClosed::boxed(self.door.key(), reason, until);
+                            return Poll::Ready(Err(self.noted(closed)));
                         }
                     }
                 }
