@@ -126,6 +126,7 @@
 mod challenge;
 mod credentials;
 mod credentials_error;
+mod duty;
 mod error;
 #[cfg(feature = "oauth")]
 mod exchange;

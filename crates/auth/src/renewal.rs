@@ -12,19 +12,15 @@ use std::time::Instant;
 
 use http::StatusCode;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tokio::task::AbortHandle;
 use tokio::time;
 use tower_intake_core::{Random, SessionState};
 
+use crate::duty::{Inner, Job, Lander, Landing};
 use crate::error::AuthError;
 use crate::flight::{Bounds, Brought, fly};
 use crate::session::{Ask, Failure, Issued, Rejection, Session};
 use crate::source::AnySource;
 use crate::token_error::TokenError;
-
-/// How a flight ended; nothing until it has.
-pub(crate) type Landing = watch::Receiver<Option<Result<Arc<Issued>, Arc<Failure>>>>;
 
 /// What a call finds that looks closer.
 pub(crate) enum Found {
@@ -42,23 +38,9 @@ pub(crate) struct Renewal {
     random: Random,
 }
 
-struct Inner {
-    session: Session,
-    landing: Option<Landing>,
-    keeper: Option<Running>,
-    keepers: u64,
-}
-
-/// The task, by its number.
-struct Running {
-    number: u64,
-    /// Not there yet for a moment after it was made: tasks are made outside of the lock.
-    handle: Option<AbortHandle>,
-}
-
 impl Renewal {
     pub(crate) fn new(source: Arc<dyn AnySource>, session: Session, bounds: Bounds, random: Random) -> Self {
-        let inner = Inner { session, landing: None, keeper: None, keepers: 0 };
+        let inner = Inner::new(session);
         Self { fresh: AtomicU64::new(0), inner: Mutex::new(inner), source, bounds, random }
     }
 
@@ -210,32 +192,6 @@ impl Drop for Renewal {
         if let Some(handle) = inner.keeper.take().and_then(|running| running.handle) {
             handle.abort();
         }
-    }
-}
-
-type Lander = watch::Sender<Option<Result<Arc<Issued>, Arc<Failure>>>>;
-
-/// A task to be started.
-struct Job {
-    number: u64,
-    landing: Option<Lander>,
-    /// The one it takes over from.
-    former: Option<AbortHandle>,
-}
-
-impl Inner {
-    fn engage(&mut self, landing: Option<Lander>) -> Job {
-        self.keepers += 1;
-        let number = self.keepers;
-        let former = self.keeper.replace(Running { number, handle: None }).and_then(|running| running.handle);
-        Job { number, landing, former }
-    }
-
-    fn take_off(&mut self) -> (Job, Landing) {
-        let (sender, receiver) = watch::channel(None);
-        self.session.take_off();
-        self.landing = Some(receiver.clone());
-        (self.engage(Some(sender)), receiver)
     }
 }
 

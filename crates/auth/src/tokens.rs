@@ -7,11 +7,12 @@ use tokio::time;
 use tower_intake_core::{Deadline, RequestHead};
 
 use crate::credentials::Credentials;
+use crate::duty::Landing;
 use crate::error::AuthError;
 use crate::grant::{Grant, Kind};
 use crate::lease::{Carriage, Lease};
 
-use crate::renewal::{Found, Landing, Renewal};
+use crate::renewal::{Found, Renewal};
 use crate::session::{Issued, Session};
 use crate::settings::Settings;
 use crate::source::TokenSource;
