@@ -321,6 +321,20 @@ async fn br_04_the_window_of_before_does_not_count_after_closing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn br_04_failures_of_before_do_not_count_against_calls_of_after() {
+    let (circuit, server) = (exact().consecutive(None).build().unwrap(), Server::default());
+    let client = client(&circuit, &server);
+    server.fails(20);
+    send_times(&client, 20).await;
+    at(now() + S).await; // well within the window
+    send_times(&client, 1).await;
+    send_times(&client, 30).await;
+    server.fails(9);
+    send_times(&client, 9).await;
+    assert_eq!(circuit.state(&key()), State::Closed, "9 of 39 since it closed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn br_03_times_beyond_the_clock_saturate() {
     let forever = std::time::Duration::MAX;
     for jitter in [Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Decorrelated, Jitter::Additive(forever)]
