@@ -139,7 +139,7 @@ fn allocations() -> Result<Vec<(String, f64, i64)>, String> {
         std::env::current_exe().map_err(|error| error.to_string())?.with_file_name("allocations");
     let output = Command::new(&path)
         .output()
-        .map_err(|error| format!("{}: {error}; build both with `cargo build --release -p tower-intake-benches`", path.display()))?;
+        .map_err(|error| format!("{}: {error}; build both with `scripts/cost`", path.display()))?;
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .map(|line| {

@@ -25,6 +25,7 @@ impl Attempt {
     }
 
     /// The attempt that `request` is.
+    #[inline]
     pub fn of<B>(request: &http::Request<B>) -> Self {
         let extensions = request.extensions();
         if extensions.is_empty() {

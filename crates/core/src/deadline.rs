@@ -29,6 +29,7 @@ impl Deadline {
     }
 
     /// The deadline that `request` carries.
+    #[inline]
     pub fn of<B>(request: &http::Request<B>) -> Option<Self> {
         let extensions = request.extensions();
         if extensions.is_empty() {

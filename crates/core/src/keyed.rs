@@ -163,15 +163,22 @@ impl<V> LocalKeyed<V> {
     }
 
     /// The value for a request, if it is the remembered one: no lock, no count.
+    #[inline]
     pub fn near(&self, head: RequestHead<'_>) -> Option<&V> {
         self.0.near(head)
     }
 
     /// The value for a request.
+    #[inline]
     pub fn of(&self, head: RequestHead<'_>) -> Held<V> {
         if self.0.near(head).is_some() {
             return Held(Hold::Near(Arc::clone(&self.0)));
         }
+        self.far(head)
+    }
+
+    #[cold]
+    fn far(&self, head: RequestHead<'_>) -> Held<V> {
         let value = self.0.keyed.of(head);
         if self.0.first.get().is_none()
             && let Some(server) = self.0.server(head)
@@ -184,6 +191,7 @@ impl<V> LocalKeyed<V> {
 }
 
 impl<V> Local<V> {
+    #[inline]
     fn near(&self, head: RequestHead<'_>) -> Option<&V> {
         let first = self.first.get()?;
         let same = match &first.server {
@@ -209,6 +217,7 @@ impl<V> Local<V> {
 }
 
 impl<V> Clone for LocalKeyed<V> {
+    #[inline]
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
@@ -231,6 +240,7 @@ enum Hold<V> {
 impl<V> Held<V> {
     /// Whether it is the value that its [`LocalKeyed`] remembers: what a service counts for that one it can
     /// count beside itself, where no other service writes.
+    #[inline]
     pub fn is_near(&self) -> bool {
         matches!(self.0, Hold::Near(_))
     }
@@ -239,6 +249,7 @@ impl<V> Held<V> {
 impl<V> Deref for Held<V> {
     type Target = V;
 
+    #[inline]
     fn deref(&self) -> &V {
         match &self.0 {
             Hold::Own(value) => value,
@@ -252,6 +263,7 @@ impl<V> Deref for Held<V> {
 }
 
 impl<V> Clone for Held<V> {
+    #[inline]
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Hold::Near(local) => Hold::Near(Arc::clone(local)),

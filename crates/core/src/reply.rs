@@ -31,6 +31,7 @@ pub enum Reply<'a> {
 
 impl<'a> Reply<'a> {
     /// The view of an answer.
+    #[inline]
     pub fn answer<B>(response: &'a Response<B>) -> Self {
         Self::Answer {
             status: response.status(),
@@ -45,6 +46,7 @@ impl<'a> Reply<'a> {
     }
 
     /// The view of what a layer's inner service returned.
+    #[inline]
     pub fn of<B>(result: &'a Result<Response<B>, BoxError>) -> Self {
         match result {
             Ok(response) => Self::answer(response),
@@ -77,6 +79,7 @@ impl<'a> Reply<'a> {
     }
 
     /// Whether auth marked the answer: the credential was rejected and another will be used next time.
+    #[inline]
     pub fn is_rotated(self) -> bool {
         match self {
             Self::Answer { extensions, .. } => {

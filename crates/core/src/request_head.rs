@@ -28,6 +28,7 @@ impl<'a> RequestHead<'a> {
     }
 
     /// The head of `request`.
+    #[inline]
     pub fn of<B>(request: &'a Request<B>) -> Self {
         Self {
             method: request.method(),

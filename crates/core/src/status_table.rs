@@ -55,6 +55,7 @@ impl StatusTable {
     }
 
     /// The row of `status`; what is not in 100–599 is Permanent.
+    #[inline]
     pub fn status(&self, status: u16) -> Outcome {
         match &self.rows {
             None => default_row(status),
