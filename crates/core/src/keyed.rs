@@ -190,6 +190,12 @@ impl<V> LocalKeyed<V> {
     }
 }
 
+/// Clones of one URI, as clients make them, have their text at the same place.
+#[inline]
+fn is_same(a: &str, b: &str) -> bool {
+    std::ptr::eq(a, b) || a == b
+}
+
 impl<V> Local<V> {
     #[inline]
     fn near(&self, head: RequestHead<'_>) -> Option<&V> {
@@ -198,7 +204,7 @@ impl<V> Local<V> {
             None => true,
             // the very spelling: another one of the same server finds the same value the long way
             Some((scheme, authority)) => {
-                head.uri.authority().is_some_and(|this| this.as_str() == authority.as_str())
+                head.uri.authority().is_some_and(|this| is_same(this.as_str(), authority.as_str()))
                     && head.uri.scheme() == scheme.as_ref()
             }
         };
