@@ -18,12 +18,7 @@ pub struct RequestHead<'a> {
 
 impl<'a> RequestHead<'a> {
     /// A head from its parts, for who keeps them apart from a request.
-    pub fn new(
-        method: &'a Method,
-        uri: &'a Uri,
-        headers: &'a HeaderMap,
-        extensions: &'a Extensions,
-    ) -> Self {
+    pub fn new(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap, extensions: &'a Extensions) -> Self {
         Self { method, uri, headers, extensions }
     }
 
