@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tower_intake_core::{Backoff, Classify, Honour, Random, WallClock};
 
+use crate::budget::RetryBudget;
 use crate::error::RetryPolicyError;
 use crate::retry_policy::{OverCap, RetryPolicy};
 use crate::safety::Replays;
@@ -117,6 +118,12 @@ impl RetryPolicyBuilder {
     /// The clock against which a Retry-After date is read where the answer has no `Date` of its own.
     pub fn wall_clock(mut self, wall_clock: WallClock) -> Self {
         self.0.wall_clock = wall_clock;
+        self
+    }
+
+    /// A budget of retries that calls share; default none.
+    pub fn budget(mut self, budget: impl Into<Option<RetryBudget>>) -> Self {
+        self.0.budget = budget.into();
         self
     }
 

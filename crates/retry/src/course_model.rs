@@ -1,6 +1,8 @@
 //! The policy and the laws together, against a model that keeps the whole history and judges each reply by rereading
 //! all of it.
 
+#![allow(clippy::cast_possible_truncation)] // small numbers of a test
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;

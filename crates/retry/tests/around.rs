@@ -1,4 +1,5 @@
 //! What stands around retry: the total time of a call, and the key of an operation.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod support;
 

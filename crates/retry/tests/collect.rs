@@ -1,4 +1,5 @@
 //! Bodies read inside the attempt.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Counted retries: how many, how far apart, within which budget.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The call's own end: waits that do not fit it, attempts that it cuts.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod support;
 

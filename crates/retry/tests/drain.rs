@@ -1,4 +1,5 @@
 //! Answers that were not good enough: read to their end while the backoff sleeps, and kept.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Readiness, permits and cancellation: what holds of every layer.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What a subscriber hears. One test in a process of its own: tracing caches who listens.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod support;
 

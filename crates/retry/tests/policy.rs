@@ -1,4 +1,5 @@
 //! Policies: what the constructor refuses, and how one is swapped.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Waits that the server asked for.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Layers of ours that said no, and services that are not ready: nothing was sent.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod support;
 

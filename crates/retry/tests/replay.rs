@@ -1,4 +1,5 @@
 //! What may be sent again, and what is sent then.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What the caller is told.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod support;
 

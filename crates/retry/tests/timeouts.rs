@@ -1,4 +1,5 @@
 //! One attempt, bounded: to the head, between frames read, between frames written.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod support;
 

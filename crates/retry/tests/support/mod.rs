@@ -1,5 +1,5 @@
 //! A scripted server in the place of a client, on a paused clock.
-#![allow(dead_code, unreachable_pub)] // every test file uses a part of it
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // every test file uses a part of it
 
 pub mod body;
 
