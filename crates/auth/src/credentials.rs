@@ -1,9 +1,9 @@
 use std::fmt;
-use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use tower_intake_core::{BoxError, RequestHead};
 
+use crate::any_credentials::AnyCredentials;
 use crate::grant::Grant;
 use crate::headers::Headers;
 
@@ -33,29 +33,8 @@ pub trait Credentials {
     }
 
     /// The same for credentials whose type is not known any more. `None`: the one object serves them all.
-    fn for_service_any(&self) -> Option<Arc<dyn Credentials + Send + Sync>> {
-        None
-    }
-}
-
-/// Credentials of whatever type.
-type AnyCredentials = Arc<dyn Credentials + Send + Sync>;
-
-impl Credentials for AnyCredentials {
-    fn grant(&self, request: RequestHead<'_>) -> Grant<'_> {
-        (**self).grant(request)
-    }
-
-    fn is_carried_by(&self, request: RequestHead<'_>) -> bool {
-        (**self).is_carried_by(request)
-    }
-
-    fn for_service(&self) -> Self {
-        (**self).for_service_any().unwrap_or_else(|| Arc::clone(self))
-    }
-
     fn for_service_any(&self) -> Option<AnyCredentials> {
-        (**self).for_service_any()
+        None
     }
 }
 

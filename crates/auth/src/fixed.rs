@@ -1,13 +1,13 @@
 //! Credentials that never change.
 
 use std::fmt;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::zeroize::Zeroizing;
 use tower_intake_core::RequestHead;
 
+use crate::any_credentials::AnyCredentials;
 use crate::credentials::Credentials;
 use crate::credentials_error::CredentialsError;
 use crate::grant::Grant;
@@ -29,8 +29,8 @@ impl Credentials for Headers {
         self.apart()
     }
 
-    fn for_service_any(&self) -> Option<Arc<dyn Credentials + Send + Sync>> {
-        Some(Arc::new(self.for_service()))
+    fn for_service_any(&self) -> Option<AnyCredentials> {
+        Some(AnyCredentials::new(self.for_service()))
     }
 }
 
@@ -105,8 +105,8 @@ macro_rules! as_headers {
                 Self(self.0.for_service())
             }
 
-            fn for_service_any(&self) -> Option<Arc<dyn Credentials + Send + Sync>> {
-                Some(Arc::new(self.for_service()))
+            fn for_service_any(&self) -> Option<AnyCredentials> {
+                Some(AnyCredentials::new(self.for_service()))
             }
         }
 

@@ -123,6 +123,7 @@
 //! [`Deadline`](tower_intake_core::Deadline); dropped or refused, it gives it back.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod any_credentials;
 mod challenge;
 mod credentials;
 mod credentials_error;
@@ -156,6 +157,7 @@ mod token_url;
 mod tokens;
 mod tokens_builder;
 
+pub use any_credentials::AnyCredentials;
 pub use credentials::{Credentials, CredentialsFn, credentials_fn};
 pub use credentials_error::CredentialsError;
 pub use error::AuthError;

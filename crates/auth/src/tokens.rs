@@ -6,6 +6,7 @@ use arc_swap::ArcSwapOption;
 use tokio::time;
 use tower_intake_core::{Deadline, RequestHead};
 
+use crate::any_credentials::AnyCredentials;
 use crate::credentials::Credentials;
 use crate::duty::Landing;
 use crate::error::AuthError;
@@ -164,8 +165,8 @@ impl Credentials for Tokens {
         Self { near: Arc::default(), ..self.clone() }
     }
 
-    fn for_service_any(&self) -> Option<Arc<dyn Credentials + Send + Sync>> {
-        Some(Arc::new(self.for_service()))
+    fn for_service_any(&self) -> Option<AnyCredentials> {
+        Some(AnyCredentials::new(self.for_service()))
     }
 }
 

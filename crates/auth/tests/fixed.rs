@@ -10,7 +10,8 @@ use http::{HeaderValue, Request, Response};
 use support::{Seen, origins, request, to};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 use tower_intake_auth::{
-    AuthLayer, Basic, Bearer, Credentials, CredentialsError, Headers, QueryKey, credentials_fn,
+    AnyCredentials, AuthLayer, Basic, Bearer, Credentials, CredentialsError, Headers, QueryKey,
+    credentials_fn,
 };
 use tower_intake_core::{BoxError, Permanent, RequestHead};
 
@@ -195,10 +196,9 @@ fn a_closure_and_a_type_of_ones_own() {
 /// Services share no memory that a request writes to, nor count its users on one cache line.
 #[test]
 fn law_16_each_service_has_a_copy_of_its_own() {
-    type Any = std::sync::Arc<dyn Credentials + Send + Sync>;
-    let all: [Any; 2] = [
-        std::sync::Arc::new(Bearer::new("abc").unwrap()),
-        std::sync::Arc::new(Basic::new("me", "").unwrap()),
+    let all = [
+        AnyCredentials::new(Bearer::new("abc").unwrap()),
+        AnyCredentials::new(Basic::new("me", "").unwrap()),
     ];
     for credentials in all {
         let layer = AuthLayer::new(credentials, origins());
