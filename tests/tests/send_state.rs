@@ -1,5 +1,7 @@
 //! What an error of hyper's proves about the request, seen over real sockets (CONTRACT §1, DESIGN §5.11).
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -1,5 +1,7 @@
 //! CONTRACT §1: what each answer means.
 
+#![allow(clippy::unwrap_used)]
+
 use std::error::Error;
 use std::fmt;
 use std::io;

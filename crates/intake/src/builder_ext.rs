@@ -39,7 +39,8 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed {
     fn breaker(self, circuit: Circuit) -> ServiceBuilder<Stack<BreakerLayer, L>>;
 
     /// Sends `credentials` to `origins`.
-    fn auth<C: Credentials>(self, credentials: C, origins: Origins) -> ServiceBuilder<Stack<AuthLayer<C>, L>>;
+    fn auth<C: Credentials>(self, credentials: C, origins: Origins)
+    -> ServiceBuilder<Stack<AuthLayer<C>, L>>;
 }
 
 impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
@@ -67,7 +68,11 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
         self.layer(BreakerLayer::new(circuit))
     }
 
-    fn auth<C: Credentials>(self, credentials: C, origins: Origins) -> ServiceBuilder<Stack<AuthLayer<C>, L>> {
+    fn auth<C: Credentials>(
+        self,
+        credentials: C,
+        origins: Origins,
+    ) -> ServiceBuilder<Stack<AuthLayer<C>, L>> {
         self.layer(AuthLayer::new(credentials, origins))
     }
 }

@@ -47,10 +47,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod maybe;
+mod optional;
 mod stack_layer;
 mod standard;
 
-pub use maybe::{Maybe, MaybeFuture, MaybeLayer};
-pub use stack_layer::{AnyCredentials, Stack};
+pub use optional::{Around, Changing, ChangingFuture, Optional, OptionalFuture};
+pub use stack_layer::Stack;
 pub use standard::{BoxedStandard, Standard, StandardService};

@@ -88,6 +88,8 @@ impl<C> Course<C> {
     /// The report of a success that did not come at once.
     pub(crate) fn succeeded(&mut self, reply: Reply<'_>, now: Instant) -> RetryReport {
         self.note(reply);
+        // the answer that is returned asked for nothing, whatever the ones before it did
+        self.past().retry_after = None;
         self.report(None, now)
     }
 

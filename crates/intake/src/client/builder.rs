@@ -55,7 +55,12 @@ impl ClientBuilder {
         B::Error: Into<BoxError>,
     {
         let places = match self.pool.max_connections {
-            Some(0) => return Err(ClientError::new("pool.max_connections", "0 connections carry no request; leave the key out for no bound")),
+            Some(0) => {
+                return Err(ClientError::new(
+                    "pool.max_connections",
+                    "0 connections carry no request; leave the key out for no bound",
+                ));
+            }
             Some(max) => Some(Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)))),
             None => None,
         };

@@ -36,9 +36,12 @@ impl Connector {
         let place = match self.places.clone() {
             None => None,
             // a Semaphore that is never closed gives no error
-            Some(places) => Some(within(self.acquire_timeout, Phase::Acquire, async {
-                places.acquire_owned().await.map_err(BoxError::from)
-            }).await?),
+            Some(places) => Some(
+                within(self.acquire_timeout, Phase::Acquire, async {
+                    places.acquire_owned().await.map_err(BoxError::from)
+                })
+                .await?,
+            ),
         };
         let write_timeout = self.write_timeout;
         let io = within(self.connect_timeout, Phase::Connect, self.transport(uri)).await?;

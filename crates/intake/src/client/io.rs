@@ -23,7 +23,11 @@ pin_project! {
 }
 
 impl<T> Io<T> {
-    pub(crate) fn new(inner: T, write_timeout: Option<Duration>, place: Option<OwnedSemaphorePermit>) -> Self {
+    pub(crate) fn new(
+        inner: T,
+        write_timeout: Option<Duration>,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Self {
         Self { inner, write: WriteTimeout { after: write_timeout, timer: None, waiting: false }, place }
     }
 }

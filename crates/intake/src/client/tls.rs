@@ -24,7 +24,8 @@ pub(crate) fn connector(
     mut config: ClientConfig,
     http2: bool,
 ) -> HttpsConnector<HttpConnector> {
-    config.alpn_protocols = if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
+    config.alpn_protocols =
+        if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
     HttpsConnector::from((http, config))
 }
 
@@ -42,4 +43,3 @@ pub(crate) fn explain(error: BoxError) -> BoxError {
         _ => error,
     }
 }
-

@@ -1,10 +1,9 @@
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{StatusCode, Uri};
 use http_body_util::Full;
 use tower_intake_auth::{
-    AuthLayer, Basic, Bearer, Credentials, CredentialsError, Headers, JsonGrant, OAuth2, Origins, TokenSource, Tokens,
+    AnyCredentials, AuthLayer, Basic, Bearer, Credentials, CredentialsError, Headers, JsonGrant, OAuth2,
+    Origins, TokenSource, Tokens,
 };
 use tower_intake_core::Random;
 
@@ -12,7 +11,6 @@ use crate::client::Client;
 use crate::config::auth::AuthConfig;
 use crate::config::error::ConfigError;
 use crate::config::stack::StackConfig;
-use crate::stack::AnyCredentials;
 
 impl AuthConfig {
     /// The auth layer that this describes. The credentials go to `origins`, or to the origin of `base_url` where
@@ -31,7 +29,12 @@ impl AuthConfig {
         let kinds = self.kinds();
         let kind = match kinds.as_slice() {
             [kind] => *kind,
-            [] => return Err(ConfigError::new("", "names no credentials; give one of basic, bearer, headers, oauth2, json_grant")),
+            [] => {
+                return Err(ConfigError::new(
+                    "",
+                    "names no credentials; give one of basic, bearer, headers, oauth2, json_grant",
+                ));
+            }
             _ => return Err(ConfigError::new(kinds.join(", "), "are several credentials; give one")),
         };
         let credentials = self.credentials(stack, random).map_err(|error| error.within(kind))?;
@@ -50,10 +53,11 @@ impl AuthConfig {
             for (name, value) in headers {
                 set = set.header(name, value).map_err(wrong)?;
             }
-            return Ok(Arc::new(set));
+            return Ok(AnyCredentials::new(set));
         }
         if let Some(config) = &self.oauth2 {
-            let mut oauth2 = OAuth2::client_credentials(&config.token_url, &config.client_id, &config.client_secret);
+            let mut oauth2 =
+                OAuth2::client_credentials(&config.token_url, &config.client_id, &config.client_secret);
             if let Some(scope) = &config.scope {
                 oauth2 = oauth2.scope(scope);
             }
@@ -89,7 +93,7 @@ impl AuthConfig {
 fn any<C: Credentials + Send + Sync + 'static>(
     credentials: Result<C, CredentialsError>,
 ) -> Result<AnyCredentials, ConfigError> {
-    credentials.map(|credentials| Arc::new(credentials) as AnyCredentials).map_err(wrong)
+    credentials.map(|credentials| AnyCredentials::new(credentials)).map_err(wrong)
 }
 
 fn tokens(
@@ -103,7 +107,8 @@ fn tokens(
         builder = builder.refresh_at(part);
     }
     if let Some(statuses) = rotate_on {
-        let statuses: Result<Vec<StatusCode>, _> = statuses.iter().map(|status| StatusCode::from_u16(*status)).collect();
+        let statuses: Result<Vec<StatusCode>, _> =
+            statuses.iter().map(|status| StatusCode::from_u16(*status)).collect();
         builder = builder.rotate_on(statuses.map_err(|error| ConfigError::new("rotate_on", error))?);
     }
     any(builder.build())

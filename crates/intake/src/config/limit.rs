@@ -25,9 +25,13 @@ pub struct AdaptiveConfig {
 impl LimitConfig {
     pub(crate) fn fixed(&self) -> Result<usize, ConfigError> {
         match (self.max, self.adaptive) {
-            (_, Some(_)) => Err(ConfigError::new("adaptive", "an adaptive limit is not built yet; use `max`")),
+            (_, Some(_)) => {
+                Err(ConfigError::new("adaptive", "an adaptive limit is not built yet; use `max`"))
+            }
             (Some(max), None) => Ok(max),
-            (None, None) => Err(ConfigError::new("max", "is missing; say how many requests at a time, or `false`")),
+            (None, None) => {
+                Err(ConfigError::new("max", "is missing; say how many requests at a time, or `false`"))
+            }
         }
     }
 }

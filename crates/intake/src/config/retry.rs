@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use tower_intake_core::{Exponential, Honour, Random, StatusTable, WallClock};
-use tower_intake_retry::{OverCap, Replays, RetryPolicy};
+use tower_intake_retry::{OverCap, Replays, RetryBudget, RetryPolicy};
 
 use crate::config::backoff::BackoffConfig;
 use crate::config::error::ConfigError;
@@ -146,6 +146,11 @@ impl RetryConfig {
             .classify(table)
             .random(random)
             .wall_clock(wall_clock);
+        if let Some(budget) = self.budget {
+            let budget = RetryBudget::new(budget.ratio, budget.min_per_second)
+                .map_err(|error| ConfigError::of(error.field(), &error).within("budget"))?;
+            builder = builder.budget(budget);
+        }
         if let Some(backoff) = self.backoff_throttled {
             builder = builder.backoff_throttled(Exponential::from(backoff));
         }

@@ -53,11 +53,19 @@ impl Visitor<'_> for SpanVisitor {
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Span, E> {
-        if number == 0 { Ok(Span::default()) } else { Err(E::invalid_value(Unexpected::Unsigned(number), &self)) }
+        if number == 0 {
+            Ok(Span::default())
+        } else {
+            Err(E::invalid_value(Unexpected::Unsigned(number), &self))
+        }
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Span, E> {
-        if number == 0 { Ok(Span::default()) } else { Err(E::invalid_value(Unexpected::Signed(number), &self)) }
+        if number == 0 {
+            Ok(Span::default())
+        } else {
+            Err(E::invalid_value(Unexpected::Signed(number), &self))
+        }
     }
 }
 
@@ -85,7 +93,13 @@ mod tests {
 
     #[test]
     fn read_and_written_as_people_do() {
-        let cases = [("\"500ms\"", 500), ("\"30s\"", 30_000), ("\"1m30s\"", 90_000), ("\"12h\"", 43_200_000), ("0", 0)];
+        let cases = [
+            ("\"500ms\"", 500),
+            ("\"30s\"", 30_000),
+            ("\"1m30s\"", 90_000),
+            ("\"12h\"", 43_200_000),
+            ("0", 0),
+        ];
         for (text, millis) in cases {
             let span: Span = serde_json::from_str(text).unwrap();
             assert_eq!(span, Span::millis(millis), "{text}");

@@ -3,9 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::breaker::BreakerConfig;
 use crate::config::gate::GateConfig;
 use crate::config::limit::LimitConfig;
-use crate::config::parts::{
-    AuditConfig, CollectConfig, IdempotencyKeyConfig, PoolConfig, RetryCountConfig,
-};
+use crate::config::parts::{AuditConfig, CollectConfig, IdempotencyKeyConfig, PoolConfig, RetryCountConfig};
 use crate::config::retry::RetryConfig;
 use crate::config::status::StatusConfig;
 use crate::config::switch::{Bound, Part};

@@ -2,7 +2,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use serde::de::value::{F64Deserializer, I64Deserializer, MapAccessDeserializer, StrDeserializer, U64Deserializer};
+use serde::de::value::{
+    F64Deserializer, I64Deserializer, MapAccessDeserializer, StrDeserializer, U64Deserializer,
+};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -191,7 +193,12 @@ mod tests {
     #[test]
     fn a_bound_is_a_duration_or_nothing() {
         let read = |text| serde_json::from_str::<Bound>(text);
-        for (text, bound) in [("null", Bound::NONE), ("false", Bound::NONE), ("0", Bound::millis(0)), ("\"1s\"", Bound::secs(1))] {
+        for (text, bound) in [
+            ("null", Bound::NONE),
+            ("false", Bound::NONE),
+            ("0", Bound::millis(0)),
+            ("\"1s\"", Bound::secs(1)),
+        ] {
             assert_eq!(read(text).unwrap(), bound);
         }
         assert!(read("true").is_err() && read("7").is_err());

@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
 use http::header::HeaderName;
 use tower_intake_audit::AuditLayer;
-use tower_intake_auth::{AuthLayer, Credentials, Origins};
+use tower_intake_auth::{AnyCredentials, AuthLayer, Credentials, Origins};
 use tower_intake_breaker::{BreakerLayer, Circuit};
 use tower_intake_core::{Random, Sink, StatusTable, WallClock};
 use tower_intake_gate::{Gate, GateLayer};
@@ -12,9 +10,6 @@ use tower_intake_retry::{AttemptTimeoutLayer, CollectLayer, DeadlineLayer, Idemp
 use tower_intake_retry_count::RetryCountLayer;
 
 use crate::config::{ConfigError, RetryConfig, StackConfig};
-
-/// Credentials of any kind.
-pub type AnyCredentials = Arc<dyn Credentials + Send + Sync>;
 
 /// The standard stack as one layer: made from a [`StackConfig`], in the standard order.
 ///
@@ -92,7 +87,9 @@ impl Stack {
         let circuit = config
             .breaker
             .on()
-            .map(|breaker| breaker.circuit(shared.max_retry_after, table.clone(), random.clone(), wall_clock.clone()))
+            .map(|breaker| {
+                breaker.circuit(shared.max_retry_after, table.clone(), random.clone(), wall_clock.clone())
+            })
             .transpose()
             .map_err(|error| error.within("breaker"))?;
         #[cfg(feature = "limit")]
@@ -113,10 +110,16 @@ impl Stack {
 
         Ok(Self {
             audit_operation: audit(AuditLayer::operation())?,
-            deadline: config.total_timeout.0.map(DeadlineLayer::new),
+            // where there is a retry layer, it cuts the call itself and returns what the server said last
+            deadline: config.total_timeout.0.map(|total| {
+                let layer = DeadlineLayer::new(total);
+                if retry.is_some() { layer.set_only() } else { layer }
+            }),
             idempotency_key: match config.idempotency_key.on() {
                 None => None,
-                Some(key) => Some(IdempotencyKeyLayer::new().header(header("idempotency_key.header", &key.header)?)),
+                Some(key) => {
+                    Some(IdempotencyKeyLayer::new().header(header("idempotency_key.header", &key.header)?))
+                }
             },
             retry: retry.map(RetryLayer::new),
             retry_count: match config.retry_count.on() {
@@ -134,7 +137,10 @@ impl Stack {
             limit: limit.clone().map(AdaptiveLimitLayer::new),
             auth: None,
             timeout: AttemptTimeoutLayer::new(config.attempt_timeout.0).read_timeout(config.read_timeout.0),
-            collect: config.collect.on().map(|collect| CollectLayer::new(usize::try_from(collect.max_bytes.0).unwrap_or(usize::MAX))),
+            collect: config
+                .collect
+                .on()
+                .map(|collect| CollectLayer::new(usize::try_from(collect.max_bytes.0).unwrap_or(usize::MAX))),
             handles: Handles {
                 gate,
                 circuit,
@@ -213,5 +219,7 @@ fn audit(
 }
 
 fn header(field: &str, name: &str) -> Result<HeaderName, ConfigError> {
-    name.parse().map_err(|_| ConfigError::new(field, format!("{name:?} is no header name; use letters, digits and `-`")))
+    name.parse().map_err(|_| {
+        ConfigError::new(field, format!("{name:?} is no header name; use letters, digits and `-`"))
+    })
 }

@@ -6,43 +6,37 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
-use tower::util::{BoxCloneSyncService, Either, ServiceExt as _};
-use tower_intake_audit::AuditLayer;
-use tower_intake_auth::{AuthLayer, Authenticated};
-use tower_intake_breaker::BreakerLayer;
+use tower::util::{BoxCloneSyncService, ServiceExt as _};
+use tower_intake_audit::Audited;
+use tower_intake_auth::{AnyCredentials, AuthLayer, Authenticated};
+use tower_intake_breaker::Breaker;
 use tower_intake_core::BoxError;
-use tower_intake_gate::GateLayer;
+use tower_intake_gate::Gated;
 #[cfg(feature = "limit")]
-use tower_intake_limit::AdaptiveLimitLayer;
-use tower_intake_retry::{AttemptTimeoutLayer, CollectLayer, DeadlineLayer, IdempotencyKeyLayer, RetryLayer};
-use tower_intake_retry_count::RetryCountLayer;
+use tower_intake_limit::Limited;
+use tower_intake_retry::{AttemptTimeout, Collect, IdempotencyKey, Retry, RetryPolicy, WithDeadline};
+use tower_intake_retry_count::RetryCounted;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::stack::maybe::{Maybe, MaybeLayer};
-use crate::stack::stack_layer::{AnyCredentials, Stack};
+use crate::stack::optional::{Changing, Optional};
+use crate::stack::stack_layer::Stack;
 
-type In<L, S> = <L as Layer<S>>::Service;
-/// In a layer that keeps the answer's body, or without it.
-type Optional<L, S> = Either<In<L, S>, S>;
-/// In a layer that changes it, or without it.
-type Changing<L, S> = Maybe<In<L, S>, S>;
-
-type Timed<S> = In<AttemptTimeoutLayer, S>;
-type Collected<S> = Changing<CollectLayer, Timed<S>>;
-type Authed<S, C> = Either<Authenticated<Collected<S>, C>, Collected<S>>;
+type Timed<S> = AttemptTimeout<S>;
+type Collected<S> = Changing<Collect<Timed<S>>>;
+type Authed<S, C> = Optional<Authenticated<Collected<S>, C>>;
 #[cfg(feature = "limit")]
-type Limited<S, C> = Changing<AdaptiveLimitLayer, Authed<S, C>>;
+type Bounded<S, C> = Changing<Limited<Authed<S, C>>>;
 #[cfg(not(feature = "limit"))]
-type Limited<S, C> = Authed<S, C>;
-type Broken<S, C> = Optional<BreakerLayer, Limited<S, C>>;
-type Gated<S, C> = Optional<GateLayer, Broken<S, C>>;
-type AuditedAttempt<S, C> = Optional<AuditLayer, Gated<S, C>>;
-type Counted<S, C> = Optional<RetryCountLayer, AuditedAttempt<S, C>>;
-type Retried<S, C> = Changing<RetryLayer, Counted<S, C>>;
-type Keyed<S, C> = Optional<IdempotencyKeyLayer, Retried<S, C>>;
-type Bounded<S, C> = Optional<DeadlineLayer, Keyed<S, C>>;
-type Whole<S, C> = Optional<AuditLayer, Bounded<S, C>>;
+type Bounded<S, C> = Authed<S, C>;
+type Broken<S, C> = Optional<Breaker<Bounded<S, C>>>;
+type Waiting<S, C> = Optional<Gated<Broken<S, C>>>;
+type AuditedAttempt<S, C> = Optional<Audited<Waiting<S, C>>>;
+type Counted<S, C> = Optional<RetryCounted<AuditedAttempt<S, C>>>;
+type Retried<S, C> = Changing<Retry<Counted<S, C>, RetryPolicy>>;
+type Keyed<S, C> = Optional<IdempotencyKey<Retried<S, C>>>;
+type Timely<S, C> = Optional<WithDeadline<Keyed<S, C>>>;
+type Whole<S, C> = Optional<Audited<Timely<S, C>>>;
 
 /// The standard stack around a client `S` with credentials `C`, for naming it in a struct of your own.
 pub type StandardService<S, C = AnyCredentials> = Standard<Whole<S, C>>;
@@ -62,25 +56,18 @@ where
 
     fn layer(&self, client: S) -> Self::Service {
         let service = self.timeout.layer(client);
-        let service = MaybeLayer::new(self.collect.clone()).layer(service);
-        let service = optional(self.auth.as_ref(), service);
+        let service = Changing::new(self.collect.as_ref(), service);
+        let service = Optional::new(self.auth.as_ref(), service);
         #[cfg(feature = "limit")]
-        let service = MaybeLayer::new(self.limit.clone()).layer(service);
-        let service = optional(self.breaker.as_ref(), service);
-        let service = optional(self.gate.as_ref(), service);
-        let service = optional(self.audit_attempt.as_ref(), service);
-        let service = optional(self.retry_count.as_ref(), service);
-        let service = MaybeLayer::new(self.retry.clone()).layer(service);
-        let service = optional(self.idempotency_key.as_ref(), service);
-        let service = optional(self.deadline.as_ref(), service);
-        Standard { inner: optional(self.audit_operation.as_ref(), service) }
-    }
-}
-
-fn optional<L: Layer<S>, S>(layer: Option<&L>, service: S) -> Optional<L, S> {
-    match layer {
-        Some(layer) => Either::Left(layer.layer(service)),
-        None => Either::Right(service),
+        let service = Changing::new(self.limit.as_ref(), service);
+        let service = Optional::new(self.breaker.as_ref(), service);
+        let service = Optional::new(self.gate.as_ref(), service);
+        let service = Optional::new(self.audit_attempt.as_ref(), service);
+        let service = Optional::new(self.retry_count.as_ref(), service);
+        let service = Changing::new(self.retry.as_ref(), service);
+        let service = Optional::new(self.idempotency_key.as_ref(), service);
+        let service = Optional::new(self.deadline.as_ref(), service);
+        Standard { inner: Optional::new(self.audit_operation.as_ref(), service) }
     }
 }
 
@@ -119,10 +106,9 @@ impl<I> Standard<I> {
         ResBody: Body<Data = Bytes> + Send + 'static,
         ResBody::Error: Into<BoxError>,
     {
-        BoxCloneSyncService::new(
-            self.inner
-                .map_response(|answer: Response<ResBody>| answer.map(|body| body.map_err(Into::into).boxed_unsync())),
-        )
+        BoxCloneSyncService::new(self.inner.map_response(|answer: Response<ResBody>| {
+            answer.map(|body| body.map_err(Into::into).boxed_unsync())
+        }))
     }
 }
 
