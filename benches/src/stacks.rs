@@ -25,11 +25,11 @@ pub const NAMES: [&str; 13] = [
     "audit-operation",
     "audit-attempt",
     "limit",
-    "bare-pending",
-    "timeout-pending",
     "deadline",
     "retry",
     "all",
+    "bare-pending",
+    "timeout-pending",
 ];
 
 /// Does something with a service, whatever its type.
