@@ -53,4 +53,4 @@ mod standard;
 
 pub use optional::{Around, Changing, ChangingFuture, Optional, OptionalFuture};
 pub use stack_layer::Stack;
-pub use standard::{BoxedStandard, Standard, StandardService};
+pub use standard::{BoxedStandard, Standard, StandardBody};

@@ -2,7 +2,7 @@ use tower_intake_auth::{Credentials, Origins};
 use tower_layer::Layer;
 
 use crate::config::{ConfigError, StackConfig};
-use crate::stack::{Stack, StandardService};
+use crate::stack::{Stack, Standard};
 
 /// The standard stack around `client`, any HTTP service: what `config` says, with `credentials` for `origins`.
 ///
@@ -16,7 +16,7 @@ pub fn standard<S, C>(
     credentials: C,
     origins: Origins,
     client: S,
-) -> Result<StandardService<S, C>, ConfigError>
+) -> Result<Standard<S, C>, ConfigError>
 where
     C: Credentials + Clone,
 {

@@ -8,13 +8,15 @@ use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use tower::util::{BoxCloneSyncService, ServiceExt as _};
 use tower_intake_audit::Audited;
-use tower_intake_auth::{AnyCredentials, AuthLayer, Authenticated};
+use tower_intake_auth::{AnyCredentials, AuthLayer, Authenticated, Credentials};
 use tower_intake_breaker::Breaker;
-use tower_intake_core::BoxError;
+use tower_intake_core::{BoxError, Replayable};
 use tower_intake_gate::Gated;
 #[cfg(feature = "limit")]
-use tower_intake_limit::Limited;
-use tower_intake_retry::{AttemptTimeout, Collect, IdempotencyKey, Retry, RetryPolicy, WithDeadline};
+use tower_intake_limit::{Limited, LimitedBody};
+use tower_intake_retry::{
+    AttemptTimeout, Collect, CollectedBody, HeldBody, IdempotencyKey, ReadTimeout, Retry, RetryPolicy, WithDeadline,
+};
 use tower_intake_retry_count::RetryCounted;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -38,21 +40,30 @@ type Keyed<S, C> = Optional<IdempotencyKey<Retried<S, C>>>;
 type Timely<S, C> = Optional<WithDeadline<Keyed<S, C>>>;
 type Whole<S, C> = Optional<Audited<Timely<S, C>>>;
 
-/// The standard stack around a client `S` with credentials `C`, for naming it in a struct of your own.
-pub type StandardService<S, C = AnyCredentials> = Standard<Whole<S, C>>;
+type OrBare<Layered, Bare> = http_body_util::Either<Layered, Bare>;
+type TimedBody<B> = ReadTimeout<B>;
+type CollectedOrNot<B> = OrBare<CollectedBody<TimedBody<B>>, TimedBody<B>>;
+#[cfg(feature = "limit")]
+type LimitedOrNot<B> = OrBare<LimitedBody<CollectedOrNot<B>>, CollectedOrNot<B>>;
+#[cfg(not(feature = "limit"))]
+type LimitedOrNot<B> = CollectedOrNot<B>;
 
-/// The standard stack; made by [`Stack`] or [`standard`](crate::standard). Its type is spelled
-/// [`StandardService`].
-#[derive(Clone)]
-pub struct Standard<I> {
-    inner: I,
+/// The body of a standard stack's answer, where its client's has the body `B`.
+pub type StandardBody<B> = OrBare<HeldBody<LimitedOrNot<B>>, LimitedOrNot<B>>;
+
+/// The standard stack around a client `S` with credentials `C`; made by [`Stack`] or [`standard`](crate::standard).
+///
+/// It is a service where its client is one: what stands between is this crate's affair, and costs the compiler of who
+/// uses it nothing.
+pub struct Standard<S, C = AnyCredentials> {
+    inner: Whole<S, C>,
 }
 
 impl<S, C> Layer<S> for Stack<C>
 where
     AuthLayer<C>: Layer<Collected<S>, Service = Authenticated<Collected<S>, C>>,
 {
-    type Service = StandardService<S, C>;
+    type Service = Standard<S, C>;
 
     fn layer(&self, client: S) -> Self::Service {
         let service = self.timeout.layer(client);
@@ -71,19 +82,24 @@ where
     }
 }
 
-impl<I, Request> Service<Request> for Standard<I>
+impl<S, C, ReqBody, ResBody> Service<Request<ReqBody>> for Standard<S, C>
 where
-    I: Service<Request>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    S::Error: Into<BoxError>,
+    C: Credentials,
+    ReqBody: Body + Replayable,
+    ResBody: Body<Data = Bytes>,
+    ResBody::Error: Into<BoxError>,
 {
-    type Response = I::Response;
-    type Error = I::Error;
-    type Future = I::Future;
+    type Response = Response<StandardBody<ResBody>>;
+    type Error = BoxError;
+    type Future = <Whole<S, C> as Service<Request<ReqBody>>>::Future;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), I::Error>> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request) -> I::Future {
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         self.inner.call(request)
     }
 }
@@ -92,27 +108,31 @@ where
 pub type BoxedStandard<ReqBody> =
     BoxCloneSyncService<Request<ReqBody>, Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError>;
 
-impl<I> Standard<I> {
+impl<S, C> Standard<S, C> {
     /// The same behind one boxed type. Costs two allocations a call.
     pub fn boxed<ReqBody, ResBody>(self) -> BoxedStandard<ReqBody>
     where
-        I: Service<Request<ReqBody>, Response = Response<ResBody>, Error = BoxError>
-            + Clone
-            + Send
-            + Sync
-            + 'static,
-        I::Future: Send + 'static,
-        ReqBody: 'static,
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+        C: Credentials + Send + Sync + 'static,
+        ReqBody: Body + Replayable + Send + 'static,
         ResBody: Body<Data = Bytes> + Send + 'static,
         ResBody::Error: Into<BoxError>,
     {
-        BoxCloneSyncService::new(self.inner.map_response(|answer: Response<ResBody>| {
-            answer.map(|body| body.map_err(Into::into).boxed_unsync())
-        }))
+        BoxCloneSyncService::new(
+            self.map_response(|answer: Response<StandardBody<ResBody>>| answer.map(|body| body.map_err(Into::into).boxed_unsync())),
+        )
     }
 }
 
-impl<I> fmt::Debug for Standard<I> {
+impl<S: Clone, C> Clone for Standard<S, C> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone() }
+    }
+}
+
+impl<S, C> fmt::Debug for Standard<S, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Standard").finish_non_exhaustive()
     }
