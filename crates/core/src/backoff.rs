@@ -142,6 +142,10 @@ impl Exponential {
     /// The delay after failure number `failure` before jitter.
     pub fn nominal(&self, failure: u32) -> Duration {
         let cap = self.cap.unwrap_or(Duration::MAX);
+        if self.base.is_zero() {
+            // nothing times infinity would be no number
+            return Duration::ZERO;
+        }
         let exponent = failure.saturating_sub(1);
         let scaled = self.base.as_secs_f64() * self.factor.powf(f64::from(exponent));
         // NaN, infinity and what a Duration cannot hold are the cap
@@ -169,7 +173,8 @@ impl Backoff for Exponential {
             }
             Jitter::Proportional(part) => {
                 let part = if part.is_nan() { 0.0 } else { part.clamp(0.0, 1.0) };
-                let swing = nominal.mul_f64(part);
+                let swing =
+                    Duration::try_from_secs_f64(nominal.as_secs_f64() * part).unwrap_or(Duration::MAX);
                 between(nominal.saturating_sub(swing), nominal.saturating_add(swing), random)
             }
             Jitter::Additive(max) => nominal.saturating_add(between(Duration::ZERO, max, random)),

@@ -70,21 +70,26 @@ impl<V> Keyed<V> {
 
     /// The value of `key`, made if there is none.
     pub fn get(&self, key: &Key) -> Arc<V> {
+        self.find(key).0
+    }
+
+    /// And whether it is its own: not the one that keys share for which there is no room.
+    fn find(&self, key: &Key) -> (Arc<V>, bool) {
         let mut entries = self.lock();
         entries.uses += 1;
         let used = entries.uses;
         if let Some(entry) = entries.by_key.get_mut(key) {
             entry.used = used;
-            return Arc::clone(&entry.value);
+            return (Arc::clone(&entry.value), true);
         }
         if entries.by_key.len() >= self.bound && !self.evict(&mut entries) {
             let overflow =
                 entries.overflow.get_or_insert_with(|| Arc::new((self.make)(&Key::named("(overflow)"))));
-            return Arc::clone(overflow);
+            return (Arc::clone(overflow), false);
         }
         let value = Arc::new((self.make)(key));
         entries.by_key.insert(key.clone(), Entry { value: Arc::clone(&value), used });
-        value
+        (value, true)
     }
 
     /// The value of `key`, if there is one.
@@ -179,8 +184,11 @@ impl<V> LocalKeyed<V> {
 
     #[cold]
     fn far(&self, head: RequestHead<'_>) -> Held<V> {
-        let value = self.0.keyed.of(head);
-        if self.0.first.get().is_none()
+        let keyed = &self.0.keyed;
+        let (value, own) = keyed.find(&keyed.scope.key(head));
+        // what is shared for want of room is so for now only, and remembered would be so for ever
+        if own
+            && self.0.first.get().is_none()
             && let Some(server) = self.0.server(head)
         {
             // another thread may have been first: then this one is looked up again next time
@@ -325,6 +333,20 @@ mod tests {
         let values: Vec<_> = (0..100).map(|n| keyed.get(&Key::named(format!("n{n}")))).collect();
         assert!(values.iter().all(|value| Arc::ptr_eq(value, &values[0])));
         assert_eq!(keyed.all().len(), 2);
+    }
+
+    #[test]
+    fn a_service_does_not_remember_the_value_that_is_shared_for_want_of_room() {
+        let local = LocalKeyed::new(Arc::new(keyed(Scope::Authority, 1)));
+        let busy = local.keyed().get(&Key::named("busy"));
+        busy.busy.store(true, Ordering::Relaxed);
+        let request = request("http://a/x");
+        assert_eq!(local.of(RequestHead::of(&request)).key.as_str(), "(overflow)");
+        busy.busy.store(false, Ordering::Relaxed);
+        drop(busy);
+        // there is room again: its own value, and that is the one to remember
+        assert_eq!(local.of(RequestHead::of(&request)).key.as_str(), "http://a:80");
+        assert!(local.of(RequestHead::of(&request)).is_near());
     }
 
     #[test]

@@ -129,3 +129,24 @@ fn c_re_17_what_is_refused() {
         fine.validate().unwrap();
     }
 }
+
+#[test]
+fn c_re_02_at_the_edges_of_numbers_it_neither_jumps_nor_panics() {
+    let mut random = Random::seeded(1);
+    // 0 · factor^n is 0, also where factor^n is beyond all numbers
+    let at_once = Exponential::new(Duration::ZERO).cap(Duration::from_secs(60));
+    assert_eq!(at_once.delay(2_000, None, &mut random), Duration::ZERO);
+    for jitter in [
+        Jitter::None,
+        Jitter::Full,
+        Jitter::Equal,
+        Jitter::Proportional(1.0),
+        Jitter::Additive(Duration::MAX),
+        Jitter::Decorrelated,
+    ] {
+        let unbounded = Exponential::new(ms(500)).cap(None).jitter(jitter);
+        for failure in [66, 1_000_000, u32::MAX] {
+            let _ = unbounded.delay(failure, Some(Duration::MAX), &mut random);
+        }
+    }
+}
