@@ -63,7 +63,11 @@ impl Common {
     }
 
     pub(crate) fn undriven(&self, door: Weak<Door>) {
-        self.undriven.lock().unwrap_or_else(PoisonError::into_inner).push(door);
+        let mut undriven = self.undriven.lock().unwrap_or_else(PoisonError::into_inner);
+        // whoever asks from outside a runtime may ask again and again
+        undriven.retain(|known| known.strong_count() > 0 && !known.ptr_eq(&door));
+        undriven.push(door);
+        drop(undriven);
         self.any_undriven.store(true, Ordering::Release);
     }
 

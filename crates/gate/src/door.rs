@@ -27,8 +27,8 @@ pub(crate) struct Door {
     own: Stripe,
     stripes: Mutex<Vec<Weak<Stripe>>>,
     inside: Mutex<Inside>,
-    /// The driver's alarm is set anew.
-    changed: Notify,
+    /// The driver's alarm is set anew, or there is no door any more.
+    changed: Arc<Notify>,
 }
 
 /// What becomes of one who arrives.
@@ -41,7 +41,7 @@ pub(crate) enum Arrival {
 
 impl Door {
     pub(crate) fn new(key: Key, common: Arc<Common>) -> Self {
-        let machine = Machine::new(common.reopen, common.lease);
+        let machine = Machine::new(common.reopen, common.lease, common.policy.cap);
         Self {
             key,
             common,
@@ -49,7 +49,7 @@ impl Door {
             own: Stripe::new(now()),
             stripes: Mutex::new(Vec::new()),
             inside: Mutex::new(Inside::new(machine)),
-            changed: Notify::new(),
+            changed: Arc::default(),
         }
     }
 
@@ -61,7 +61,7 @@ impl Door {
         &self.common
     }
 
-    pub(crate) fn changed(&self) -> &Notify {
+    pub(crate) fn changed(&self) -> &Arc<Notify> {
         &self.changed
     }
 
@@ -277,5 +277,6 @@ impl Drop for Door {
         if self.open_in().is_none() {
             self.common.one_less_busy();
         }
+        self.changed.notify_one();
     }
 }

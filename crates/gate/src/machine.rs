@@ -21,12 +21,14 @@ pub enum Reopen {
 pub(crate) struct Machine {
     reopen: Reopen,
     lease: Duration,
+    /// No answer closes for longer.
+    cap: Duration,
     /// How many closings there were. A request carries the number it was let through at.
     episode: u64,
     probes: u64,
     /// Requests a second before the trouble began.
     before: f64,
-    /// Of the last closing.
+    /// Of the last closing, for a probe that is throttled without a word how long.
     length: Duration,
     phase: Phase,
 }
@@ -87,8 +89,9 @@ impl Machine {
     /// probe. Until then every other key pays the slower way.
     const REMEMBERED: Duration = Duration::from_secs(60);
 
-    pub(crate) fn new(reopen: Reopen, lease: Duration) -> Self {
-        Self { reopen, lease, episode: 0, probes: 0, before: 0.0, length: Duration::ZERO, phase: Phase::Open }
+    pub(crate) fn new(reopen: Reopen, lease: Duration, cap: Duration) -> Self {
+        let (before, length) = (0.0, Duration::ZERO);
+        Self { reopen, lease, cap, episode: 0, probes: 0, before, length, phase: Phase::Open }
     }
 
     pub(crate) fn episode(&self) -> u64 {
@@ -113,7 +116,8 @@ impl Machine {
         if let Phase::Closed { since, until } = self.phase
             && now >= until
         {
-            self.length = until - since;
+            // extended by others, or the operator's, it may have been longer than any answer may ask for
+            self.length = (until - since).min(self.cap);
             self.phase = match self.reopen {
                 Reopen::All => Phase::Open,
                 Reopen::Probe => Phase::Probing { probe: None, free_from: until },
@@ -183,6 +187,13 @@ impl Machine {
                 *until = to.max(*until);
             }
             (Phase::Closed { .. }, _) => {}
+            // over before it could be noted: nothing to wait for, and nothing said for opening
+            (Phase::Probing { probe: probe @ Some(_), free_from }, Word::Close(until))
+                if of_now && until <= now =>
+            {
+                *probe = None;
+                *free_from = now;
+            }
             (_, Word::Close(until)) if of_now => self.close(until, now, rate),
             (Phase::Probing { .. }, Word::Throttled) if of_now => {
                 self.close(after(now, self.length), now, rate)

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 const LEASE: u64 = 5_000;
+const CAP: u64 = 3_500;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -28,7 +29,7 @@ enum Said {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let said = prop_oneof![
-        2 => (1..4000_u64).prop_map(Said::Close),
+        2 => (0..CAP).prop_map(Said::Close),
         1 => Just(Said::Throttled),
         4 => Just(Said::Fine),
     ];
@@ -113,8 +114,18 @@ impl Model {
         let seen = self.seen[number];
         let current = seen == self.closings.len();
         let closed = self.is_closed(now);
-        let length = self.closings.last().map_or(0, |last| last.until - last.from);
+        let length = self.closings.last().map_or(0, |last| (last.until - last.from).min(CAP));
         match said {
+            // a delay that is over at once: the place is free, and nothing else
+            Said::Close(0) => {
+                if current
+                    && let Some(probe) = self.probing(now).and_then(|last| last.probes.last_mut())
+                    && probe.free_from.is_none()
+                    && now < probe.left + LEASE
+                {
+                    probe.free_from = Some(now);
+                }
+            }
             Said::Close(ms) if !closed && current => self.close(now, now + ms),
             Said::Close(ms) if closed && seen + 1 == self.closings.len() => {
                 let last = self.closings.last_mut().unwrap();
@@ -148,7 +159,7 @@ proptest! {
         #[allow(clippy::disallowed_methods)]
         let t0 = Instant::now();
         let at = |ms: u64| t0 + Duration::from_millis(ms);
-        let mut machine = Machine::new(Reopen::Probe, Duration::from_millis(LEASE));
+        let mut machine = Machine::new(Reopen::Probe, Duration::from_millis(LEASE), Duration::from_millis(CAP));
         let mut model = Model::default();
         let mut now = 0_u64;
         // request number and turn of each under way
@@ -233,7 +244,7 @@ proptest! {
         #[allow(clippy::disallowed_methods)]
         let t0 = Instant::now();
         let mut now = t0;
-        let mut machine = Machine::new(Reopen::Probe, Duration::from_millis(LEASE));
+        let mut machine = Machine::new(Reopen::Probe, Duration::from_millis(LEASE), Duration::from_millis(CAP));
         for step in steps {
             machine.settle(now, false);
             match step {
@@ -269,11 +280,42 @@ fn under_all_time_alone_opens() {
     #[allow(clippy::disallowed_methods)]
     let t0 = Instant::now();
     let until = t0 + Duration::from_secs(1);
-    let mut machine = Machine::new(Reopen::All, Duration::from_secs(5));
+    let mut machine = Machine::new(Reopen::All, Duration::from_secs(5), Duration::from_millis(CAP));
     machine.close(until, t0, || 0.0);
     machine.settle(until - Duration::from_nanos(1), false);
     assert_eq!(machine.turn(until - Duration::from_nanos(1)), None);
     machine.settle(until, false);
     assert!(machine.is_open());
     assert_eq!(machine.turn(until), Some(Turn { episode: 1, probe: None }));
+}
+
+#[test]
+fn c_ga_04_a_probe_whose_delay_is_over_before_it_is_noted_frees_its_place() {
+    #[allow(clippy::disallowed_methods)]
+    let t0 = Instant::now();
+    let ms = Duration::from_millis;
+    let mut machine = Machine::new(Reopen::Probe, ms(LEASE), ms(CAP));
+    machine.close(t0 + ms(1000), t0, || 0.0);
+    machine.settle(t0 + ms(1000), false);
+    let probe = machine.turn(t0 + ms(1000)).unwrap();
+    // `retry-after-ms: 1`, and the lock was to be had two milliseconds later
+    machine.answered(probe.episode, Word::Close(t0 + ms(1011)), t0 + ms(1012), || 0.0);
+    let next = machine.turn(t0 + ms(1012)).unwrap();
+    assert_ne!(next.probe, probe.probe, "no lease is waited out, and it is not open either");
+    assert!(next.probe.is_some());
+}
+
+#[test]
+fn c_ga_02_a_throttled_probe_closes_for_no_longer_than_the_cap() {
+    #[allow(clippy::disallowed_methods)]
+    let t0 = Instant::now();
+    let ms = Duration::from_millis;
+    let mut machine = Machine::new(Reopen::Probe, ms(LEASE), ms(CAP));
+    // the operator's twelve hours
+    let opens = t0 + Duration::from_secs(43_200);
+    machine.close(opens, t0, || 0.0);
+    machine.settle(opens, false);
+    let probe = machine.turn(opens).unwrap();
+    machine.answered(probe.episode, Word::Throttled, opens, || 0.0);
+    assert_eq!(machine.view(opens), View::Closed { until: opens + ms(CAP) });
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Response;
-use tower_intake_core::{BoxError, Held, Refused, Reply, Waited, error};
+use tower_intake_core::{BoxError, Held, Phase, Reply, TimedOut, Waited, error};
 
 use crate::clock::{after, now};
 use crate::door::Door;
@@ -67,9 +67,11 @@ impl Pass {
     }
 
     fn probe<B>(&self, probe: Probe, result: &Result<Response<B>, BoxError>) {
-        let refused = result.as_ref().err().and_then(|error| error::find::<Refused>(&**error));
-        if let Some(refused) = refused {
-            return probe.refused(refused.retry_at());
+        // its caller's deadline cut it, and no answer came: like a dropped one it is replaced, and opens nothing
+        if let Err(error) = result
+            && error::find::<TimedOut>(&**error).is_some_and(|cut| cut.phase() == Phase::Deadline)
+        {
+            return drop(probe);
         }
         match self.door.common().policy.read(Reply::of(result), self.door.key()) {
             Reading::Close(delay) => probe.answered(Word::Close(after(now(), delay))),

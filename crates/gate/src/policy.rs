@@ -29,9 +29,16 @@ pub(crate) enum Reading {
 impl Policy {
     #[inline]
     pub(crate) fn read(&self, reply: Reply<'_>, key: &Key) -> Reading {
+        // before the classifier, which may take every error for the same: nothing was sent
+        if let Reply::Error(error) = reply
+            && let Some(refused) = error::find::<Refused>(error)
+        {
+            return Reading::Refused(refused.retry_at());
+        }
         match self.classify.classify(reply) {
             outcome @ (Outcome::Throttled | Outcome::Transient) => self.read_hint(outcome, reply, key),
-            Outcome::Refused => Self::refusal(reply),
+            // the classifier's own word, which tells no time
+            Outcome::Refused => Reading::Refused(None),
             _ => Reading::Other,
         }
     }
@@ -55,14 +62,6 @@ impl Policy {
             (Outcome::Throttled, None) => Reading::Throttled,
             _ => Reading::Other,
         }
-    }
-
-    #[cold]
-    fn refusal(reply: Reply<'_>) -> Reading {
-        Reading::Refused(match reply {
-            Reply::Error(error) => error::find::<Refused>(error).and_then(Refused::retry_at),
-            _ => None,
-        })
     }
 }
 

@@ -9,7 +9,7 @@ use support::{Answer, Server, gated, get, millis, ms, ok, s, send, settle, statu
 use tokio::time::{Instant, advance, sleep};
 use tower::{Service, ServiceExt};
 use tower_intake_core::{
-    Honour, Key, Outcome, Reply, RequestHead, Scope, StatusTable, Waited, WallClock, classify_fn,
+    Honour, Key, Outcome, Refused, Reply, RequestHead, Scope, StatusTable, Waited, WallClock, classify_fn,
 };
 use tower_intake_gate::{Gate, GateState, Reopen};
 
@@ -335,4 +335,16 @@ fn all_types_are_send_sync_clone_and_debug() {
     type Inner = tower::util::BoxCloneSyncService<Request<String>, Response<Vec<u8>>, std::io::Error>;
     check::<tower_intake_gate::Gated<Inner>>();
     future::<tower_intake_gate::future::ResponseFuture<Inner, String>>();
+}
+
+/// DESIGN §5.10: whatever the classifier makes of an error.
+#[tokio::test(start_paused = true)]
+async fn c_ga_02_a_refusal_further_in_closes_nothing() {
+    let wary = classify_fn(|reply: Reply<'_>| match reply.status() {
+        Some(_) => Outcome::Success,
+        None => Outcome::Throttled,
+    });
+    let gate = Gate::builder().classify(wary).close_without_hint(Some(s(2))).build().unwrap();
+    assert_eq!(closed_by(&gate, || Err(Refused::new("limit").into())).await, None);
+    assert_eq!(closed_by(&gate, || Err("connection reset".into())).await, Some(2000));
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use support::{Answer, Server, gated, get, millis, ms, ok, s, send, settle, status, throttled};
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
-use tower_intake_core::{BoxError, Key, Refused};
+use tower_intake_core::{BoxError, Key, Phase, Refused, TimedOut};
 use tower_intake_gate::{Gate, GateState, Reopen};
 
 const A: &str = "http://a/";
@@ -363,4 +363,21 @@ async fn the_key_that_is_closed_is_known_while_others_flow() {
     assert!(done.load(Ordering::Relaxed) && server.at() < 1000);
     closed.await.unwrap().unwrap();
     assert_eq!(server.times()[100], 10_000);
+}
+
+/// The server hangs; a timer further in that reads the call's deadline cuts the probe.
+#[tokio::test(start_paused = true)]
+async fn c_ga_04_a_probe_that_its_callers_deadline_cuts_opens_nothing() {
+    let server = Server::new(|n, _| match n {
+        0 => (ms(300), Err(TimedOut::new(Phase::Deadline, ms(300)).into())),
+        1 => (ms(700), ok()),
+        _ => (ms(0), ok()),
+    });
+    let gate = Gate::per_authority();
+    let sent = closed(&gate, &server, 0, 3).await;
+    for (n, answer) in sent.into_iter().enumerate() {
+        assert_eq!(answer.await.unwrap().is_ok(), n > 0);
+    }
+    // the next is a probe again, and the third waits for its answer
+    assert_eq!(server.times(), [1000, 1300, 2300]);
 }

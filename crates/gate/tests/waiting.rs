@@ -335,3 +335,15 @@ fn c_ga_06_outside_a_runtime_a_wait_is_refused_and_does_not_hang() {
     drop(future);
     assert_eq!(gate.waiters(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn nobody_keeps_the_time_of_a_gate_that_is_gone() {
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let gate = Gate::per_authority();
+    gate.close_for(&key(), Duration::MAX);
+    settle().await;
+    assert_eq!(tasks(), 1);
+    drop(gate);
+    settle().await;
+    assert_eq!(tasks(), 0);
+}
