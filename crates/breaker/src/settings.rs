@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tower_intake_core::{
-    Classify, MalformedRetryAfter, Outcome, Random, Reply, RetryAfter, StatusTable, WallClock,
+    Classify, MalformedRetryAfter, Outcome, Random, Refused, Reply, RetryAfter, StatusTable, WallClock, error,
 };
 
 use crate::machine::Rules;
@@ -70,6 +70,12 @@ impl Settings {
     }
 
     fn other_verdict(&self, reply: Reply<'_>) -> Option<Verdict> {
+        // before a classifier that may take every error for the same: nothing was sent. The default one looks itself
+        if let (Classifier::Own(_), Reply::Error(error)) = (&self.classifier, reply)
+            && error::find::<Refused>(error).is_some()
+        {
+            return None;
+        }
         match self.classifier.classify(reply) {
             Outcome::Success | Outcome::Permanent | Outcome::Unauthorized => Some(Verdict::Well),
             Outcome::Transient => Some(Verdict::Failed),

@@ -246,3 +246,20 @@ fn br_01_numbers_that_make_no_sense_are_refused_by_name() {
     }
     assert!(builder().open(60 * S).window(Duration::MAX).max_open(Duration::MAX).buckets(64).build().is_ok());
 }
+
+/// DESIGN §5.10: whatever the classifier makes of an error.
+#[tokio::test(start_paused = true)]
+async fn br_02_a_refusal_further_in_is_no_failure_to_any_classifier() {
+    let strict = classify_fn(|reply: Reply<'_>| match reply.status() {
+        Some(_) => Outcome::Success,
+        None => Outcome::Transient,
+    });
+    let (circuit, server) = (exact().classify(strict).build().unwrap(), Server::default());
+    let client = client(&circuit, &server);
+    server.will((0..30).map(|_| Answer::Refused));
+    send_times(&client, 30).await;
+    assert_eq!(circuit.state(&key()), State::Closed);
+    server.will((0..5).map(|_| Answer::Broken));
+    send_times(&client, 5).await;
+    assert!(is_open(circuit.state(&key())));
+}
