@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 use http::Request;
 use tower_service::Service;
 
-/// How many times one request was handed to the client: a report tells it too, but a call that was cancelled
-/// has none.
+/// How many times one request was handed to the client. Not read from the report: a call that was cancelled, or went
+/// well at once, has none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sent(Arc<AtomicU32>);
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tower_intake::config::{AuthConfig, Span, StackConfig};
+use tower_intake::config::{AuthConfig, Bound, Part, Span, StackConfig};
 
 /// What stdin says.
 #[derive(Debug, Deserialize)]
@@ -13,8 +13,8 @@ pub(crate) struct Document {
     pub(crate) base_url: String,
     #[serde(default)]
     pub(crate) stack: StackConfig,
-    #[serde(default)]
-    pub(crate) auth: Option<AuthConfig>,
+    #[serde(default = "off")]
+    pub(crate) auth: Part<AuthConfig>,
     #[serde(default)]
     pub(crate) requests: Option<Vec<Request>>,
     #[serde(default)]
@@ -45,11 +45,15 @@ pub(crate) struct Request {
     #[serde(default)]
     pub(crate) idempotent: bool,
     #[serde(default)]
-    deadline: Option<Span>,
+    deadline: Bound,
     #[serde(default)]
-    cancel_after: Option<Span>,
+    cancel_after: Bound,
     #[serde(default)]
     pub(crate) stream_body: bool,
+}
+
+fn off() -> Part<AuthConfig> {
+    Part::Off
 }
 
 fn sixteen() -> usize {
@@ -72,11 +76,22 @@ impl Document {
         collect_by_default(&mut document);
         let document: Self = serde_path_to_error::deserialize(Value::Object(document)).map_err(|error| {
             let path = error.path().to_string();
-            if path == "." { error.inner().to_string() } else { format!("{path}: {}", error.inner()) }
+            let text = error.inner().to_string();
+            match path.as_str() {
+                "." => text,
+                _ if path.starts_with("auth") => format!("{path}: {}", without_value(&text)),
+                _ => format!("{path}: {text}"),
+            }
         })?;
         let base: Uri = document.base_url.parse().map_err(|error| format!("base_url: {error}"))?;
         if base.scheme().is_none() || base.authority().is_none() {
-            return Err(format!("base_url: {:?} is not absolute; write it with http:// or https://", document.base_url));
+            return Err(format!(
+                "base_url: {:?} is not absolute; write it with http:// or https://",
+                document.base_url
+            ));
+        }
+        if !matches!(base.scheme_str(), Some("http" | "https")) {
+            return Err(format!("base_url: {:?} is neither http:// nor https://", document.base_url));
         }
         if base.query().is_some() {
             return Err("base_url: holds a query; put it into each request's path".to_owned());
@@ -104,6 +119,17 @@ impl Document {
     }
 }
 
+/// serde shows the value that it did not expect, and under `auth` that may be a secret.
+fn without_value(text: &str) -> String {
+    let expected = text.rsplit_once(", expected ").map(|(_, expected)| expected);
+    match expected {
+        Some(expected) if text.starts_with("invalid type: ") || text.starts_with("invalid value: ") => {
+            format!("is not what it must be, {expected}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
 /// StackConfig leaves answers to be streamed; a driver that shows bodies wants to know that they came whole.
 fn collect_by_default(document: &mut Map<String, Value>) {
     let stack = document.entry("stack").or_insert_with(|| Value::Object(Map::new()));
@@ -117,7 +143,8 @@ fn collect_by_default(document: &mut Map<String, Value>) {
 
 impl Request {
     pub(crate) fn method(&self) -> Result<Method, String> {
-        Method::from_bytes(self.method.as_bytes()).map_err(|_| format!("method: {:?} is no method", self.method))
+        Method::from_bytes(self.method.as_bytes())
+            .map_err(|_| format!("method: {:?} is no method", self.method))
     }
 
     /// A header's value is a string, or a list of them for several lines.
@@ -130,9 +157,11 @@ impl Request {
                 line => vec![line],
             };
             for line in lines {
-                let text = line.as_str().ok_or_else(|| format!("headers.{name}: is no string or list of strings"))?;
-                let value =
-                    HeaderValue::from_str(text).map_err(|_| format!("headers.{name}: holds a control character"))?;
+                let text = line
+                    .as_str()
+                    .ok_or_else(|| format!("headers.{name}: is no string or list of strings"))?;
+                let value = HeaderValue::from_str(text)
+                    .map_err(|_| format!("headers.{name}: holds a control character"))?;
                 headers.append(key.clone(), value);
             }
         }
@@ -144,10 +173,61 @@ impl Request {
     }
 
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.deadline.map(Duration::from)
+        self.deadline.0
     }
 
     pub(crate) fn cancel_after(&self) -> Option<Duration> {
-        self.cancel_after.map(Duration::from)
+        self.cancel_after.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(more: &str) -> String {
+        let text = format!(r#"{{"base_url":"http://127.0.0.1","requests":[{{"path":"/"}}],{more}}}"#);
+        Document::read(&text).unwrap_err()
+    }
+
+    #[test]
+    fn c_au_10_a_secret_of_the_wrong_type_is_not_shown() {
+        for auth in [
+            r#""S3CRET""#,
+            r#"["S3CRET"]"#,
+            r#"{"bearer":"S3CRET"}"#,
+            r#"{"bearer":{"token":["S3CRET"]}}"#,
+            r#"{"basic":{"user":"u","password":5353535353}}"#,
+            r#"{"headers":{"x-api-key":5353535353}}"#,
+            r#"{"oauth2":"S3CRET, expected S3CRET"}"#,
+        ] {
+            let error = wrong(&format!(r#""auth":{auth}"#));
+            assert!(error.starts_with("auth"), "{error}");
+            assert!(!error.contains("5353") && !error.contains(r#""S3CRET"#), "{error}");
+        }
+        let error = wrong(r#""auth":{"bearer":{"token":"t","tokens":1}}"#);
+        assert!(error.starts_with("auth.bearer.tokens: unknown field"), "{error}");
+    }
+
+    #[test]
+    fn false_and_null_switch_off() {
+        for off in ["false", "null"] {
+            let text = format!(
+                r#"{{"base_url":"http://127.0.0.1","auth":{off},
+                     "stack":{{"retry":{{"budget":{off},"backoff_throttled":{off},"backoff_transport":{off}}},
+                               "gate":{{"quota":{off}}},"pool":{{"max_connections":{off}}}}},
+                     "requests":[{{"path":"/","deadline":{off},"cancel_after":{off}}}]}}"#
+            );
+            let document = Document::read(&text).unwrap();
+            assert!(document.auth.on().is_none());
+            let request = &document.requests.as_ref().unwrap()[0];
+            assert_eq!((request.deadline(), request.cancel_after()), (None, None));
+        }
+    }
+
+    #[test]
+    fn a_base_that_is_not_http_is_refused() {
+        let error = Document::read(r#"{"base_url":"ftp://127.0.0.1","requests":[]}"#).unwrap_err();
+        assert!(error.starts_with("base_url: "), "{error}");
     }
 }

@@ -12,6 +12,7 @@
 //! stderr that names the key; 1 for a fault of the driver.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod answer;
 mod body;
 mod counted;
 mod document;

@@ -1,19 +1,22 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Response, Uri};
 use http_body::Body;
-use http_body_util::BodyExt as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tower::{Layer as _, ServiceExt as _};
+use tower_intake::audit::lifecycle;
 use tower_intake::client::Client;
+use tower_intake::config::ConfigError;
 use tower_intake::stack::Stack;
 use tower_intake_core::{
-    BoxError, Classify as _, Deadline, Outcome as Meaning, Random, Replay, Reply, RetryAfter, StatusTable, WallClock,
-    error,
+    BoxError, Classify as _, Deadline, Outcome as Meaning, Random, Replay, Reply, RetryAfter, SessionState,
+    StatusTable, WallClock, error,
 };
 
+use crate::answer;
 use crate::body::RequestBody;
 use crate::counted::{Counted, Sent};
 use crate::document::{Document, Request};
@@ -31,20 +34,24 @@ impl Error {
     fn input(error: impl std::fmt::Display) -> Self {
         Self::Input(error.to_string())
     }
-}
 
-const SHOWN: usize = 512;
+    /// `error` of what stands under `key`.
+    fn within(key: &str, error: &ConfigError) -> Self {
+        let dot = if error.field().is_empty() { ": " } else { "." };
+        Self::Input(format!("{key}{dot}{error}"))
+    }
+}
 
 /// Sends what the document says.
 pub(crate) async fn run(mut document: Document) -> Result<(), Error> {
     let random = Random::seeded(document.seed);
     let stack = Stack::with(&document.stack, random.clone(), WallClock::system())
-        .map_err(|error| Error::Input(format!("stack.{error}")))?;
-    let auth = match &document.auth {
+        .map_err(|error| Error::within("stack", &error))?;
+    let auth = match document.auth.on() {
         None => None,
         Some(auth) => Some(
             auth.layer(&document.base_url, &document.stack, random)
-                .map_err(|error| Error::Input(format!("auth.{error}")))?,
+                .map_err(|error| Error::within("auth", &error))?,
         ),
     };
     let client: Client<RequestBody> =
@@ -55,26 +62,43 @@ pub(crate) async fn run(mut document: Document) -> Result<(), Error> {
     let requests = document.requests.take().unwrap_or_default();
     let mut calls = Vec::with_capacity(requests.len());
     for (index, request) in requests.iter().enumerate() {
-        let call = prepare(&document, request).map_err(|error| Error::Input(format!("requests[{index}].{error}")))?;
+        let call = prepare(&document, request)
+            .map_err(|error| Error::Input(format!("requests[{index}].{error}")))?;
         calls.push((request.id.clone().unwrap_or_else(|| index.to_string()), call));
+    }
+
+    let mut queue: Vec<_> = calls.into_iter().zip(requests).collect();
+    // stable: those that begin together get their places in the order of the document
+    queue.sort_by_key(|(_, spec)| spec.after());
+    let total = document.stack.total_timeout.0;
+    let audited = document.stack.audit.on().is_some();
+    if audited {
+        lifecycle(SessionState::Initialized, None, &format!("{} requests", queue.len()));
     }
 
     let start = Instant::now();
     let places = Arc::new(Semaphore::new(document.concurrency.min(Semaphore::MAX_PERMITS)));
     let report = Arc::new(Report::default());
     let mut tasks = JoinSet::new();
-    for ((id, call), spec) in calls.into_iter().zip(requests) {
-        let (service, places, report, table) = (service.clone(), places.clone(), report.clone(), table.clone());
+    for ((id, call), spec) in queue {
+        sleep_until(start + spec.after()).await;
+        let place = places.clone().acquire_owned().await.map_err(|error| Error::Fault(error.into()))?;
+        let (service, report, table) = (service.clone(), report.clone(), table.clone());
         tasks.spawn(async move {
-            sleep_until(start + spec.after()).await;
-            let _place = places.acquire().await?;
-            let line = send(service, id, call, &spec, &table).await;
+            let line = send(service, id, call, &spec, total, &table).await;
             report.write(&line)?;
+            drop(place);
             Ok::<_, BoxError>(())
         });
+        while let Some(ended) = tasks.try_join_next() {
+            ended.map_err(|error| Error::Fault(error.into()))?.map_err(Error::Fault)?;
+        }
     }
     while let Some(ended) = tasks.join_next().await {
         ended.map_err(|error| Error::Fault(error.into()))?.map_err(Error::Fault)?;
+    }
+    if audited {
+        lifecycle(SessionState::Terminated, None, "every request has ended");
     }
     report.close(start.elapsed()).map_err(|error| Error::Fault(error.into()))
 }
@@ -93,6 +117,7 @@ async fn send<S, B>(
     id: String,
     mut call: http::Request<RequestBody>,
     spec: &Request,
+    total: Option<Duration>,
     table: &StatusTable,
 ) -> Line
 where
@@ -113,7 +138,15 @@ where
         let answer = service.oneshot(call).await?;
         let (head, body) = answer.into_parts();
         let head = Response::from_parts(head, ());
-        Ok::<_, BoxError>((head, body.collect().await.map_err(Into::<BoxError>::into)))
+        let meaning = table.classify(Reply::answer(&head));
+        let (text, came) = if meaning == Meaning::Success {
+            // `collect` has it already; without it the call ended with the head, and its bounds hold here
+            let bound = spec.deadline().into_iter().chain(total).min();
+            answer::whole(body, bound.and_then(|bound| Some((start.checked_add(bound)?, bound)))).await
+        } else {
+            (answer::begin(body).await, Ok(()))
+        };
+        Ok::<_, BoxError>((head, meaning, text, came))
     };
     let ended = match spec.cancel_after() {
         None => Some(work.await),
@@ -136,27 +169,19 @@ where
             tell(&mut line, Reply::error(&*error));
             line.error = Some(error::describe(&*error));
         }
-        Some(Ok((head, body))) => {
-            let reply = Reply::answer(&head);
-            tell(&mut line, reply);
+        Some(Ok((head, meaning, text, came))) => {
+            tell(&mut line, Reply::answer(&head));
             line.status = Some(head.status().as_u16());
-            let meaning = table.classify(reply);
-            if meaning == Meaning::Success {
-                line.outcome = Outcome::Ok;
-            } else {
+            match came {
+                Ok(()) => line.body = Some(text),
+                Err(error) => line.error = Some(error::describe(&*error)),
+            }
+            if meaning != Meaning::Success {
                 line.error = Some(head.status().to_string());
                 let asked = RetryAfter::of(head.headers(), || WallClock::system().now()).ok().flatten();
                 line.retry_after_ms = line.retry_after_ms.or(asked.map(|asked| millis(asked.delay())));
-            }
-            match body {
-                Ok(body) => {
-                    let text = String::from_utf8_lossy(&body.to_bytes()).chars().take(SHOWN).collect();
-                    line.body = Some(text);
-                }
-                Err(error) => {
-                    line.outcome = Outcome::Failed;
-                    line.error = Some(error::describe(&*error));
-                }
+            } else if line.error.is_none() {
+                line.outcome = Outcome::Ok;
             }
         }
     }
@@ -167,7 +192,6 @@ fn tell(line: &mut Line, reply: Reply<'_>) {
     let Some(report) = reply.report() else {
         return;
     };
-    line.attempts = report.attempts;
     line.stopped = report.stopped.map(|stopped| stopped.as_str());
     line.retry_after_ms = report.retry_after.map(millis);
 }
