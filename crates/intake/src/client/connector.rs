@@ -33,6 +33,10 @@ pub(crate) struct Connector {
 
 impl Connector {
     async fn connect(self, uri: Uri) -> Result<Io<Transport>, BoxError> {
+        if !matches!(uri.scheme_str(), Some("http" | "https")) {
+            let error = Permanent::not_sent("only http:// and https:// are spoken here");
+            return Err(error.into());
+        }
         let place = match self.places.clone() {
             None => None,
             // a Semaphore that is never closed gives no error

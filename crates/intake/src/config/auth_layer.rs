@@ -10,12 +10,13 @@ use tower_intake_core::Random;
 use crate::client::Client;
 use crate::config::auth::AuthConfig;
 use crate::config::error::ConfigError;
+use crate::config::parts::PoolConfig;
 use crate::config::stack::StackConfig;
 
 impl AuthConfig {
     /// The auth layer that this describes. The credentials go to `origins`, or to the origin of `base_url` where
-    /// there are none. A token endpoint is asked through a client of its own, with the connections and timeouts of
-    /// `stack`, never through the stack of the data.
+    /// there are none. A token endpoint is asked through a client of its own, in HTTP/1.1 with the connections and
+    /// timeouts of `stack`, never through the stack of the data.
     ///
     /// # Errors
     /// No kind of credentials or two of them, an empty or malformed value, an origin that is none; the error names the
@@ -115,10 +116,58 @@ fn tokens(
 }
 
 fn token_client(stack: &StackConfig) -> Result<Client<Full<Bytes>>, ConfigError> {
-    Client::new(stack).map_err(|error| ConfigError::new("token_url", error))
+    // `http2` is the data server's word, and by prior knowledge; every token endpoint speaks HTTP/1.1
+    let stack = StackConfig { pool: PoolConfig { http2: false, ..stack.pool }, ..stack.clone() };
+    Client::new(&stack).map_err(|error| ConfigError::new("token_url", error))
 }
 
 #[allow(clippy::needless_pass_by_value)] // for map_err
 fn wrong(error: CredentialsError) -> ConfigError {
     ConfigError::of(error.field(), &error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use tower::{Layer as _, ServiceExt as _};
+
+    use super::*;
+    use crate::config::auth::OAuth2Config;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn c_au_03_a_token_endpoint_need_not_speak_the_http_of_the_data() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let token_url = format!("http://{}/token", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut peer, _) = listener.accept().unwrap();
+            let mut head = [0; 4096];
+            let _ = peer.read(&mut head).unwrap();
+            assert!(head.starts_with(b"POST /token HTTP/1.1\r\n"));
+            peer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{\"access_token\":\"t\"}").unwrap();
+        });
+        let oauth2 = OAuth2Config {
+            token_url,
+            client_id: "me".to_owned(),
+            client_secret: "secret".to_owned(),
+            scope: None,
+            audience: None,
+            in_body: false,
+            rotate_on: None,
+            refresh_at: None,
+        };
+        let auth = AuthConfig { oauth2: Some(oauth2), ..AuthConfig::default() };
+        let stack = StackConfig {
+            pool: PoolConfig { http2: true, ..PoolConfig::default() },
+            ..StackConfig::default()
+        };
+        let layer = auth.layer("http://127.0.0.1:9", &stack, Random::seeded(1)).unwrap();
+        let service = layer.layer(tower::service_fn(|request: http::Request<()>| async move {
+            Ok::<_, std::convert::Infallible>(http::Response::new(request.headers()["authorization"].clone()))
+        }));
+        let request = http::Request::get("http://127.0.0.1:9/").body(()).unwrap();
+        let answer = service.oneshot(request).await.unwrap();
+        assert_eq!(answer.body(), "Bearer t");
+    }
 }

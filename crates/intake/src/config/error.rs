@@ -33,6 +33,9 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.field.is_empty() {
+            return f.write_str(&self.text);
+        }
         write!(f, "{}: {}", self.field, self.text)
     }
 }

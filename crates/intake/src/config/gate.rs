@@ -4,7 +4,7 @@ use tower_intake_gate::{Gate, Reopen};
 
 use crate::config::error::ConfigError;
 use crate::config::span::Span;
-use crate::config::switch::Bound;
+use crate::config::switch::{Bound, or_off};
 
 /// The gate; see [`Gate`] for what each number means. Its cap of a closing is `retry.max_retry_after`, its
 /// outcomes `retry.honour_on`.
@@ -24,6 +24,7 @@ pub struct GateConfig {
     /// How long a 429 without Retry-After closes; off by default.
     pub close_without_hint: Bound,
     /// A quota of your own, `{"requests": 60, "per": "60s", "burst": 10}`.
+    #[serde(deserialize_with = "or_off")]
     pub quota: Option<QuotaConfig>,
 }
 

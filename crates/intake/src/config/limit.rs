@@ -1,14 +1,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::error::ConfigError;
+use crate::config::switch::or_off;
 
 /// `{"max": 4}`, or `{"adaptive": {"initial": 4, "max": 200}}`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitConfig {
     /// Requests at a time, each until the end of its answer's body.
+    #[serde(deserialize_with = "or_off")]
     pub max: Option<usize>,
     /// A limit that finds its own level.
+    #[serde(deserialize_with = "or_off")]
     pub adaptive: Option<AdaptiveConfig>,
 }
 

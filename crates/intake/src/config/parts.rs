@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::size::Size;
 use crate::config::span::Span;
-use crate::config::switch::Bound;
+use crate::config::switch::{Bound, or_off};
 
 /// X-Retry-Count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,7 @@ impl Default for CollectConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct PoolConfig {
     /// Connections at a time to all servers together; absent: no bound.
+    #[serde(deserialize_with = "or_off")]
     pub max_connections: Option<usize>,
     /// How long a request waits for one of them.
     pub acquire_timeout: Bound,

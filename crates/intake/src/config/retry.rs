@@ -5,7 +5,7 @@ use tower_intake_retry::{OverCap, Replays, RetryBudget, RetryPolicy};
 use crate::config::backoff::BackoffConfig;
 use crate::config::error::ConfigError;
 use crate::config::span::Span;
-use crate::config::switch::Bound;
+use crate::config::switch::{Bound, or_off};
 
 /// The retry layer; see [`RetryPolicy`] for what each number means.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,8 +18,10 @@ pub struct RetryConfig {
     /// The delay after a failure.
     pub backoff: BackoffConfig,
     /// The delay after a Throttled answer without a Retry-After; absent: as `backoff`.
+    #[serde(deserialize_with = "or_off")]
     pub backoff_throttled: Option<BackoffConfig>,
     /// The delay after a transport error; absent: as `backoff`.
+    #[serde(deserialize_with = "or_off")]
     pub backoff_transport: Option<BackoffConfig>,
     /// All counted waits of a call must end within this, from its first failure.
     pub max_backoff: Bound,
@@ -40,6 +42,7 @@ pub struct RetryConfig {
     /// Replays a call after a rejected credential was rotated.
     pub max_rotations: u32,
     /// A budget of retries that all calls share; off by default.
+    #[serde(deserialize_with = "or_off")]
     pub budget: Option<BudgetConfig>,
 }
 

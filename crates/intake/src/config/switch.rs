@@ -93,6 +93,57 @@ impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for PartVisitor<T> {
     }
 }
 
+/// Reads what is `None` by default and can be switched off as any part can: `false` or `null` is `None`.
+pub(crate) fn or_off<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_any(OrOffVisitor(PhantomData))
+}
+
+struct OrOffVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OrOffVisitor<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value, or false for none")
+    }
+
+    fn visit_bool<E: Error>(self, on: bool) -> Result<Self::Value, E> {
+        if on { Err(E::invalid_type(serde::de::Unexpected::Bool(true), &self)) } else { Ok(None) }
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        T::deserialize(StrDeserializer::new(text)).map(Some)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        T::deserialize(U64Deserializer::new(number)).map(Some)
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        T::deserialize(I64Deserializer::new(number)).map(Some)
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
+        T::deserialize(F64Deserializer::new(number)).map(Some)
+    }
+}
+
 /// A bound in time that can be switched off: `false` or `null` is no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bound(pub Option<Duration>);
@@ -180,7 +231,7 @@ mod tests {
 
     #[test]
     fn off_by_false_and_null_on_by_true_and_settings() {
-        let read = |text| serde_json::from_str::<Part<Settings>>(text);
+        let read = |text: &str| serde_json::from_str::<Part<Settings>>(text);
         assert_eq!(read("false").unwrap(), Part::Off);
         assert_eq!(read("null").unwrap(), Part::Off);
         assert_eq!(read("true").unwrap(), Part::On(Settings::default()));
@@ -191,8 +242,29 @@ mod tests {
     }
 
     #[test]
+    fn an_option_is_off_by_false_too() {
+        #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(default)]
+        struct Whole {
+            #[serde(deserialize_with = "or_off")]
+            number: Option<usize>,
+            #[serde(deserialize_with = "or_off")]
+            part: Option<Settings>,
+        }
+        let read = |text: &str| serde_json::from_str::<Whole>(text);
+        for off in [r#"{"number":false,"part":false}"#, r#"{"number":null,"part":null}"#, "{}"] {
+            assert_eq!(read(off).unwrap(), Whole::default());
+        }
+        let set = Whole { number: Some(3), part: Some(Settings::default()) };
+        assert_eq!(read(&serde_json::to_string(&set).unwrap()).unwrap(), set);
+        assert!(read(r#"{"number":true}"#).is_err() && read(r#"{"number":-1}"#).is_err());
+        assert!(read(r#"{"part":{"unknown":3}}"#).unwrap_err().to_string().contains("`unknown`"));
+        assert_eq!(toml::from_str::<Whole>("number = false").unwrap(), Whole::default());
+    }
+
+    #[test]
     fn a_bound_is_a_duration_or_nothing() {
-        let read = |text| serde_json::from_str::<Bound>(text);
+        let read = |text: &str| serde_json::from_str::<Bound>(text);
         for (text, bound) in [
             ("null", Bound::NONE),
             ("false", Bound::NONE),
