@@ -94,7 +94,7 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
     #[test]
-    fn br_04_the_machine_agrees_with_its_story(
+    fn c_br_04_the_machine_agrees_with_its_story(
         steps in prop::collection::vec(step(), 1..120),
         probes in 1..4_usize,
         successes_to_close in 1..4_u32,

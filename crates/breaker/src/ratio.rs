@@ -47,7 +47,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn br_01_a_number_is_the_fraction_that_was_meant() {
+    fn c_br_01_a_number_is_the_fraction_that_was_meant() {
         let fraction = |ratio: f64| {
             let ratio = Ratio::new(ratio).unwrap();
             (ratio.numerator, ratio.denominator)
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn br_01_what_is_no_share_is_refused() {
+    fn c_br_01_what_is_no_share_is_refused() {
         for ratio in
             [0.0, -0.5, 1.000_001, 1e-7, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MIN_POSITIVE]
         {
@@ -72,7 +72,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn br_01_every_tie_is_reached_and_one_less_is_not(q in 1_u32..2_000_000, p in 1_u32..2_000_000, n in 1_u64..1_000_000) {
+        fn c_br_01_every_tie_is_reached_and_one_less_is_not(q in 1_u32..2_000_000, p in 1_u32..2_000_000, n in 1_u64..1_000_000) {
             prop_assume!(p <= q);
             let ratio = Ratio::new(f64::from(p) / f64::from(q)).unwrap();
             let (p, q) = (u64::from(p) * n, u64::from(q) * n);
@@ -82,7 +82,7 @@ mod tests {
         }
 
         #[test]
-        fn br_01_any_number_in_range_has_a_fraction_near_it(ratio in 1e-6..=1.0_f64) {
+        fn c_br_01_any_number_in_range_has_a_fraction_near_it(ratio in 1e-6..=1.0_f64) {
             let Ratio { numerator, denominator } = Ratio::new(ratio).unwrap();
             prop_assert_eq!(numerator as f64 / denominator as f64, ratio);
         }

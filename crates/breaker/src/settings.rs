@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tower_intake_core::{
-    Classify, MalformedRetryAfter, Outcome, Random, Refused, Reply, RetryAfter, StatusTable, WallClock, error,
+    Classify, MalformedRetryAfter, Outcome, Permanent, Phase, Random, Refused, Reply, RetryAfter, SendState,
+    StatusTable, TimedOut, WallClock, error,
 };
 
 use crate::machine::Rules;
@@ -77,6 +78,8 @@ impl Settings {
             return None;
         }
         match self.classifier.classify(reply) {
+            // nothing reached the server, or the caller had no more time for it: neither tells of the server
+            _ if says_nothing(reply) => None,
             Outcome::Success | Outcome::Permanent | Outcome::Unauthorized => Some(Verdict::Well),
             Outcome::Transient => Some(Verdict::Failed),
             Outcome::Throttled if self.count_throttled => Some(Verdict::Throttled),
@@ -91,6 +94,13 @@ impl Settings {
         let hint = RetryAfter::of(headers, || self.wall_clock.now())?;
         Ok(hint.and_then(RetryAfter::usable).map(|delay| delay.min(cap)))
     }
+}
+
+fn says_nothing(reply: Reply<'_>) -> bool {
+    let Reply::Error(error) = reply else { return false };
+    let unsent = |permanent: &Permanent| permanent.send_state() == SendState::NotSent;
+    let cut = |timed_out: &TimedOut| timed_out.phase() == Phase::Deadline;
+    error::find(error).is_some_and(unsent) || error::find(error).is_some_and(cut)
 }
 
 impl fmt::Debug for Settings {

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn br_01_grows_and_ends() {
+    fn c_br_01_grows_and_ends() {
         let streak = Streak::default();
         assert_eq!((streak.grow(0), streak.grow(0)), (1, 2));
         streak.end(0);
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn br_04_a_success_of_an_earlier_generation_ends_nothing() {
+    fn c_br_04_a_success_of_an_earlier_generation_ends_nothing() {
         let streak = Streak::default();
         streak.grow(7);
         streak.begin(8);
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn br_01_the_longest_streak_stays_the_longest() {
+    fn c_br_01_the_longest_streak_stays_the_longest() {
         let streak = Streak(AtomicU64::new(COUNT - 1));
         assert_eq!((streak.grow(0), streak.grow(0)), (COUNT, COUNT));
     }

@@ -110,12 +110,12 @@ fn agrees<const FULL: u64>(steps: &[Step], window: Duration, buckets: u32, gener
 
 proptest! {
     #[test]
-    fn br_08_the_window_agrees_with_a_deque_of_calls(steps in prop::collection::vec(step(), 1..300)) {
+    fn c_br_08_the_window_agrees_with_a_deque_of_calls(steps in prop::collection::vec(step(), 1..300)) {
         agrees::<0xFF_FFFF>(&steps, Duration::from_secs(30), 10, 0);
     }
 
     #[test]
-    fn br_08_so_it_does_with_other_rings_and_when_the_tag_of_the_generation_wraps(
+    fn c_br_08_so_it_does_with_other_rings_and_when_the_tag_of_the_generation_wraps(
         steps in prop::collection::vec(step(), 1..300),
         buckets in 1..40_u32,
         millis in 1..100_u64,
@@ -125,13 +125,13 @@ proptest! {
     }
 
     #[test]
-    fn br_08_and_with_counters_that_are_full(steps in prop::collection::vec(step(), 1..300)) {
+    fn c_br_08_and_with_counters_that_are_full(steps in prop::collection::vec(step(), 1..300)) {
         agrees::<3>(&steps, Duration::from_secs(30), 10, 0);
     }
 }
 
 #[test]
-fn br_08_a_real_counter_is_full_at_its_last_value_and_does_not_run_over_into_the_tag() {
+fn c_br_08_a_real_counter_is_full_at_its_last_value_and_does_not_run_over_into_the_tag() {
     let ring = Ring::new(Duration::from_secs(30), 10);
     let totals = Totals::<COUNT>::new(ring, 1);
     add(&totals, 0, 7, 5);
@@ -143,7 +143,7 @@ fn br_08_a_real_counter_is_full_at_its_last_value_and_does_not_run_over_into_the
 }
 
 #[test]
-fn br_08_a_thread_that_was_held_up_writes_into_no_later_bucket_and_no_later_generation() {
+fn c_br_08_a_thread_that_was_held_up_writes_into_no_later_bucket_and_no_later_generation() {
     let ring = Ring::new(Duration::from_secs(30), 10);
     let totals = Totals::<COUNT>::new(ring, 1);
     assert!(add(&totals, 0, 1, 25));
@@ -158,7 +158,7 @@ fn br_08_a_thread_that_was_held_up_writes_into_no_later_bucket_and_no_later_gene
 }
 
 #[test]
-fn br_08_threads_on_shared_and_on_own_stripes_lose_no_call() {
+fn c_br_08_threads_on_shared_and_on_own_stripes_lose_no_call() {
     let ring = Ring::new(Duration::from_secs(30), 10);
     let totals = Totals::<COUNT>::new(ring, 2);
     std::thread::scope(|scope| {
@@ -171,7 +171,7 @@ fn br_08_threads_on_shared_and_on_own_stripes_lose_no_call() {
 }
 
 #[test]
-fn br_08_stripes_lie_on_lines_of_their_own() {
+fn c_br_08_stripes_lie_on_lines_of_their_own() {
     let totals = Totals::<COUNT>::new(Ring::new(Duration::from_secs(30), 20), 4);
     let address =
         |stripe, slot| std::ptr::from_ref(totals.word(totals.place(stripe, slot)).unwrap()) as usize;

@@ -31,7 +31,7 @@ fn until(circuit: &Circuit) -> Instant {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_03_open_for_a_second_to_the_tick_then_one_success_closes() {
+async fn c_br_03_open_for_a_second_to_the_tick_then_one_success_closes() {
     let (circuit, server, client, start) = opened(exact()).await;
     let refused = assert_refused(&client, &server).await;
     assert_eq!(refused.retry_at(), Some(start + S));
@@ -44,7 +44,7 @@ async fn br_03_open_for_a_second_to_the_tick_then_one_success_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_03_each_failed_probe_doubles_the_time_up_to_the_cap_and_closing_starts_anew() {
+async fn c_br_03_each_failed_probe_doubles_the_time_up_to_the_cap_and_closing_starts_anew() {
     let (circuit, server, client, start) = opened(exact()).await;
     let mut opened_at = start;
     for seconds in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
@@ -68,7 +68,7 @@ async fn br_03_each_failed_probe_doubles_the_time_up_to_the_cap_and_closing_star
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_03_equal_jitter_draws_between_half_and_whole() {
+async fn c_br_03_equal_jitter_draws_between_half_and_whole() {
     let mut drawn = Vec::new();
     for seed in 0..50 {
         let (circuit, _, _, start) = opened(Circuit::builder().random(Random::seeded(seed))).await;
@@ -82,7 +82,7 @@ async fn br_03_equal_jitter_draws_between_half_and_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_03_a_retry_after_lengthens_but_never_shortens_and_is_capped() {
+async fn c_br_03_a_retry_after_lengthens_but_never_shortens_and_is_capped() {
     let cases = [
         ("7", Some(7)),
         ("0", Some(1)),
@@ -106,7 +106,7 @@ async fn br_03_a_retry_after_lengthens_but_never_shortens_and_is_capped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_03_a_probes_retry_after_counts_too_and_a_setter_switches_it_off() {
+async fn c_br_03_a_probes_retry_after_counts_too_and_a_setter_switches_it_off() {
     let (circuit, server, client, start) = opened(exact().max_retry_after(20 * S)).await;
     at(start + S).await;
     server.will([Answer::RetryAfter(503, "30")]);
@@ -120,7 +120,7 @@ async fn br_03_a_probes_retry_after_counts_too_and_a_setter_switches_it_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_one_probe_of_a_hundred() {
+async fn c_br_04_one_probe_of_a_hundred() {
     let (circuit, server, client, start) = opened(exact()).await;
     at(start + S).await;
     let answer = server.later();
@@ -140,7 +140,7 @@ async fn br_04_one_probe_of_a_hundred() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_a_failed_probe_reopens_at_once() {
+async fn c_br_04_a_failed_probe_reopens_at_once() {
     let (circuit, server, client, start) = opened(exact()).await;
     at(start + S).await;
     server.fails(1);
@@ -150,7 +150,7 @@ async fn br_04_a_failed_probe_reopens_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_probes_and_successes_are_settable() {
+async fn c_br_04_probes_and_successes_are_settable() {
     let (circuit, server, client, start) = opened(exact().probes(2).successes_to_close(3)).await;
     at(start + S).await;
     let (first, second) = (server.later(), server.later());
@@ -169,7 +169,7 @@ async fn br_04_probes_and_successes_are_settable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_one_failure_among_the_probes_reopens_and_the_others_count_nowhere() {
+async fn c_br_04_one_failure_among_the_probes_reopens_and_the_others_count_nowhere() {
     let (circuit, server, client, start) = opened(exact().probes(2)).await;
     at(start + S).await;
     let (first, second) = (server.later(), server.later());
@@ -186,7 +186,7 @@ async fn br_04_one_failure_among_the_probes_reopens_and_the_others_count_nowhere
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_a_throttled_probe_closes_unless_throttling_counts() {
+async fn c_br_04_a_throttled_probe_closes_unless_throttling_counts() {
     for (count, closes) in [(false, true), (true, false)] {
         let (circuit, server, client, start) = opened(exact().count_throttled(count)).await;
         at(start + S).await;
@@ -200,7 +200,7 @@ async fn br_04_a_throttled_probe_closes_unless_throttling_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_a_dropped_probe_gives_its_place_back() {
+async fn c_br_04_a_dropped_probe_gives_its_place_back() {
     let (circuit, server, client, start) = opened(exact()).await;
     at(start + S).await;
     let _never = server.later();
@@ -214,7 +214,7 @@ async fn br_04_a_dropped_probe_gives_its_place_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_a_probe_refused_further_in_gives_its_place_back() {
+async fn c_br_04_a_probe_refused_further_in_gives_its_place_back() {
     let (circuit, server, client, start) = opened(exact()).await;
     at(start + S).await;
     server.will([Answer::Refused]);
@@ -226,7 +226,7 @@ async fn br_04_a_probe_refused_further_in_gives_its_place_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_a_hung_probe_is_replaced_after_its_lease_and_heard_no_more() {
+async fn c_br_04_a_hung_probe_is_replaced_after_its_lease_and_heard_no_more() {
     let (circuit, server, client, start) = opened(exact()).await;
     at(start + S).await;
     let late = server.later();
@@ -252,7 +252,7 @@ async fn br_04_a_hung_probe_is_replaced_after_its_lease_and_heard_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_a_late_probe_counts_while_nobody_has_its_place() {
+async fn c_br_04_a_late_probe_counts_while_nobody_has_its_place() {
     let (circuit, server, client, start) = opened(exact()).await;
     at(start + S).await;
     let late = server.later();
@@ -265,7 +265,7 @@ async fn br_04_a_late_probe_counts_while_nobody_has_its_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_calls_from_before_the_opening_count_nowhere() {
+async fn c_br_04_calls_from_before_the_opening_count_nowhere() {
     for status in [200, 503] {
         let (circuit, server) = (exact().build().unwrap(), Server::default());
         let client = client(&circuit, &server);
@@ -305,7 +305,7 @@ async fn br_04_calls_from_before_the_opening_count_nowhere() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_the_window_of_before_does_not_count_after_closing() {
+async fn c_br_04_the_window_of_before_does_not_count_after_closing() {
     let (circuit, server) = (exact().consecutive(None).build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     server.fails(20);
@@ -321,7 +321,7 @@ async fn br_04_the_window_of_before_does_not_count_after_closing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_failures_of_before_do_not_count_against_calls_of_after() {
+async fn c_br_04_failures_of_before_do_not_count_against_calls_of_after() {
     let (circuit, server) = (exact().consecutive(None).build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     server.fails(20);
@@ -335,7 +335,7 @@ async fn br_04_failures_of_before_do_not_count_against_calls_of_after() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_03_times_beyond_the_clock_saturate() {
+async fn c_br_03_times_beyond_the_clock_saturate() {
     let forever = std::time::Duration::MAX;
     for jitter in [Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Decorrelated, Jitter::Additive(forever)]
     {

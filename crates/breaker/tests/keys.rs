@@ -14,7 +14,7 @@ fn key_of(uri: &str) -> Key {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_06_a_server_that_fails_leaves_the_others_alone() {
+async fn c_br_06_a_server_that_fails_leaves_the_others_alone() {
     let (circuit, server) = (Circuit::per_authority(), Server::default());
     let client = client(&circuit, &server);
     // failures of two servers do not add up
@@ -36,7 +36,7 @@ async fn br_06_a_server_that_fails_leaves_the_others_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_06_two_layers_of_one_handle_are_one_breaker_and_two_handles_are_two() {
+async fn c_br_06_two_layers_of_one_handle_are_one_breaker_and_two_handles_are_two() {
     let (circuit, server) = (Circuit::per_authority(), Server::default());
     let (a, b) = (client(&circuit, &server), client(&circuit.clone(), &server));
     let apart = client(&Circuit::per_authority(), &server);
@@ -53,7 +53,7 @@ async fn br_06_two_layers_of_one_handle_are_one_breaker_and_two_handles_are_two(
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_06_global_is_one_for_all() {
+async fn c_br_06_global_is_one_for_all() {
     let (circuit, server) = (Circuit::global(), Server::default());
     let client = client(&circuit, &server);
     server.fails(5);
@@ -65,7 +65,7 @@ async fn br_06_global_is_one_for_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_06_or_by_a_function_of_the_request() {
+async fn c_br_06_or_by_a_function_of_the_request() {
     let by_path = Scope::by(|head: RequestHead<'_>| Key::named(head.uri.path()));
     let (circuit, server) = (Circuit::builder().scope(by_path).build().unwrap(), Server::default());
     let client = client(&circuit, &server);
@@ -78,7 +78,7 @@ async fn br_06_or_by_a_function_of_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_06_keys_are_bounded_and_an_open_circuit_is_not_forgotten() {
+async fn c_br_06_keys_are_bounded_and_an_open_circuit_is_not_forgotten() {
     let (circuit, server) = (exact().max_keys(8).build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     send_to(&client, "http://first/").await.unwrap();
@@ -100,7 +100,7 @@ async fn br_06_keys_are_bounded_and_an_open_circuit_is_not_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_06_where_all_are_open_new_keys_share_one_circuit_that_the_operator_can_reach() {
+async fn c_br_06_where_all_are_open_new_keys_share_one_circuit_that_the_operator_can_reach() {
     let (circuit, server) = (exact().max_keys(2).build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     circuit.hold_open(&key_of("http://a"));
@@ -121,7 +121,7 @@ async fn br_06_where_all_are_open_new_keys_share_one_circuit_that_the_operator_c
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_06_the_state_outlives_the_handle_and_each_clone() {
+async fn c_br_06_the_state_outlives_the_handle_and_each_clone() {
     let (circuit, server) = (Circuit::per_authority(), Server::default());
     let first = client(&circuit, &server);
     drop(circuit);

@@ -11,7 +11,7 @@ use tower_intake_breaker::{Breaker, Circuit, State, Why};
 use tower_intake_core::{Jitter, Outcome, Reply, StatusTable, classify_fn};
 
 #[tokio::test(start_paused = true)]
-async fn br_01_opens_on_the_fifth_failure_in_a_row_and_not_on_the_fourth() {
+async fn c_br_01_opens_on_the_fifth_failure_in_a_row_and_not_on_the_fourth() {
     let (circuit, server) = (Circuit::per_authority(), Server::default());
     let client = client(&circuit, &server);
     server.fails(5);
@@ -24,7 +24,7 @@ async fn br_01_opens_on_the_fifth_failure_in_a_row_and_not_on_the_fourth() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_01_a_success_between_breaks_the_row() {
+async fn c_br_01_a_success_between_breaks_the_row() {
     let (circuit, server) = (Circuit::per_authority(), Server::default());
     let client = client(&circuit, &server);
     for _ in 0..3 {
@@ -45,7 +45,7 @@ async fn mixed(client: &Breaker<Server>, server: &Server, pattern: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_01_half_of_twenty_opens_and_nineteen_are_too_few() {
+async fn c_br_01_half_of_twenty_opens_and_nineteen_are_too_few() {
     let (circuit, server) = (Circuit::per_authority(), Server::default());
     let client = client(&circuit, &server);
     mixed(&client, &server, "xxoxxoxxoxxoxxooooo").await; // 10 of 19
@@ -60,7 +60,7 @@ async fn br_01_half_of_twenty_opens_and_nineteen_are_too_few() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_01_a_tie_opens_and_one_less_does_not() {
+async fn c_br_01_a_tie_opens_and_one_less_does_not() {
     let server = Server::default();
     for (pattern, opens) in [("oxoxoxoxoxoxoxoxoxox", true), ("oxoxoxoxoxoxoxoxooox", false)] {
         let circuit = Circuit::builder().consecutive(None).build().unwrap();
@@ -76,7 +76,7 @@ async fn br_01_a_tie_opens_and_one_less_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_01_the_window_slides_by_buckets() {
+async fn c_br_01_the_window_slides_by_buckets() {
     let (circuit, server) = (Circuit::builder().consecutive(None).build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     mixed(&client, &server, "o").await; // the circuit is made here: buckets begin at 0 s, 3 s, 6 s, …
@@ -98,7 +98,7 @@ async fn br_01_the_window_slides_by_buckets() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_01_failures_that_left_the_window_do_not_count() {
+async fn c_br_01_failures_that_left_the_window_do_not_count() {
     let (circuit, server) = (Circuit::builder().consecutive(None).build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     mixed(&client, &server, "xxxxxxxxxxxxxxxxxxx").await; // 19 bad
@@ -113,7 +113,7 @@ async fn br_01_failures_that_left_the_window_do_not_count() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_02_only_transient_replies_are_failures() {
+async fn c_br_02_only_transient_replies_are_failures() {
     for status in [200, 204, 301, 400, 401, 403, 404, 429, 501] {
         let (circuit, server) = (Circuit::per_authority(), Server::default());
         server.will((0..40).map(|_| Answer::Status(status)));
@@ -131,7 +131,7 @@ async fn br_02_only_transient_replies_are_failures() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_02_a_broken_connection_is_a_failure() {
+async fn c_br_02_a_broken_connection_is_a_failure() {
     let (circuit, server) = (Circuit::per_authority(), Server::default());
     let client = client(&circuit, &server);
     server.will((0..5).map(|_| Answer::Broken));
@@ -142,7 +142,7 @@ async fn br_02_a_broken_connection_is_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_02_a_permanent_answer_ends_a_row_and_a_refusal_further_in_neither_ends_nor_adds() {
+async fn c_br_02_a_permanent_answer_ends_a_row_and_a_refusal_further_in_neither_ends_nor_adds() {
     let (circuit, server) = (Circuit::per_authority(), Server::default());
     let client = client(&circuit, &server);
     server.fails(4);
@@ -160,7 +160,7 @@ async fn br_02_a_permanent_answer_ends_a_row_and_a_refusal_further_in_neither_en
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_02_a_dropped_call_counts_as_nothing() {
+async fn c_br_02_a_dropped_call_counts_as_nothing() {
     let (circuit, server) = (Circuit::per_authority(), Server::default());
     let client = client(&circuit, &server);
     server.fails(4);
@@ -177,7 +177,7 @@ async fn br_02_a_dropped_call_counts_as_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_02_throttled_counts_in_the_ratio_where_that_is_set_but_is_no_streak() {
+async fn c_br_02_throttled_counts_in_the_ratio_where_that_is_set_but_is_no_streak() {
     let server = Server::default();
     let circuit = Circuit::builder().count_throttled(true).build().unwrap();
     let client = client(&circuit, &server);
@@ -193,7 +193,7 @@ async fn br_02_throttled_counts_in_the_ratio_where_that_is_set_but_is_no_streak(
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_02_a_classifier_of_ones_own_decides() {
+async fn c_br_02_a_classifier_of_ones_own_decides() {
     let table = StatusTable::builder().retry(418).permanent(503).build().unwrap();
     let teapot = classify_fn(move |reply: Reply<'_>| match reply.status() {
         Some(status) => table.status(status.as_u16()),
@@ -210,7 +210,7 @@ async fn br_02_a_classifier_of_ones_own_decides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_01_each_rule_can_be_switched_off() {
+async fn c_br_01_each_rule_can_be_switched_off() {
     let (circuit, server) = (exact().consecutive(None).ratio(None).build().unwrap(), Server::default());
     server.fails(200);
     send_times(&client(&circuit, &server), 200).await;
@@ -220,7 +220,7 @@ async fn br_01_each_rule_can_be_switched_off() {
 }
 
 #[test]
-fn br_01_numbers_that_make_no_sense_are_refused_by_name() {
+fn c_br_01_numbers_that_make_no_sense_are_refused_by_name() {
     let builder = Circuit::builder;
     let wrong = [
         (builder().max_keys(0), "max_keys"),
@@ -249,7 +249,7 @@ fn br_01_numbers_that_make_no_sense_are_refused_by_name() {
 
 /// DESIGN §5.10: whatever the classifier makes of an error.
 #[tokio::test(start_paused = true)]
-async fn br_02_a_refusal_further_in_is_no_failure_to_any_classifier() {
+async fn c_br_02_a_refusal_further_in_is_no_failure_to_any_classifier() {
     let strict = classify_fn(|reply: Reply<'_>| match reply.status() {
         Some(_) => Outcome::Success,
         None => Outcome::Transient,
@@ -262,4 +262,42 @@ async fn br_02_a_refusal_further_in_is_no_failure_to_any_classifier() {
     server.will((0..5).map(|_| Answer::Broken));
     send_times(&client, 5).await;
     assert!(is_open(circuit.state(&key())));
+}
+
+/// One caller who had no patience opened the circuit for everybody: five calls that their own deadline cut were five
+/// failures. They say as little of the server as calls that are dropped; and what was never sent says nothing at all.
+#[tokio::test(start_paused = true)]
+async fn c_br_02_a_callers_deadline_and_what_was_never_sent_are_no_evidence() {
+    use tower::{Service as _, ServiceExt as _};
+    use tower_intake_core::{BoxError, Permanent, Phase, TimedOut};
+
+    for evidence in [false, true] {
+        let circuit = Circuit::per_authority();
+        let cut = if evidence { Phase::Attempt } else { Phase::Deadline };
+        let inner = tower::service_fn(move |_: http::Request<()>| async move {
+            Err::<http::Response<()>, BoxError>(TimedOut::new(cut, 100 * MS).into())
+        });
+        let mut client =
+            tower_layer::Layer::layer(&tower_intake_breaker::BreakerLayer::new(circuit.clone()), inner);
+        for _ in 0..5 {
+            let request = http::Request::get("http://a/").body(()).unwrap();
+            assert!(client.ready().await.unwrap().call(request).await.is_err());
+        }
+        let state = circuit.state(&tower_intake_core::Key::named("http://a:80"));
+        assert_eq!(is_open(state), evidence, "{cut:?}");
+    }
+
+    // a probe that auth would not let go does not close the circuit
+    let circuit = Circuit::builder().jitter(Jitter::None).build().unwrap();
+    let inner = tower::service_fn(|_: http::Request<()>| async {
+        Err::<http::Response<()>, BoxError>(Permanent::not_sent("the key was refused").into())
+    });
+    let mut client =
+        tower_layer::Layer::layer(&tower_intake_breaker::BreakerLayer::new(circuit.clone()), inner);
+    let key = tower_intake_core::Key::named("http://a:80");
+    circuit.trip(&key);
+    tokio::time::sleep(2 * S).await;
+    let request = http::Request::get("http://a/").body(()).unwrap();
+    assert!(client.ready().await.unwrap().call(request).await.is_err());
+    assert!(!matches!(circuit.state(&key), State::Closed), "{:?}", circuit.state(&key));
 }

@@ -11,7 +11,7 @@ use tower_intake_breaker::{Circuit, State, Transition, Why};
 use tower_intake_core::Key;
 
 #[tokio::test(start_paused = true)]
-async fn br_07_trip_opens_for_a_while_and_reset_closes() {
+async fn c_br_07_trip_opens_for_a_while_and_reset_closes() {
     let (circuit, server) = (exact().build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     circuit.trip(&key()); // a server that was never met
@@ -26,7 +26,7 @@ async fn br_07_trip_opens_for_a_while_and_reset_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_07_trip_never_shortens() {
+async fn c_br_07_trip_never_shortens() {
     let (circuit, server) = (exact().build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     server.fails(4);
@@ -41,7 +41,7 @@ async fn br_07_trip_never_shortens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_07_reset_forgets_what_was_counted() {
+async fn c_br_07_reset_forgets_what_was_counted() {
     let (circuit, server) = (Circuit::per_authority(), Server::default());
     let client = client(&circuit, &server);
     for _ in 0..10 {
@@ -53,7 +53,7 @@ async fn br_07_reset_forgets_what_was_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_07_reset_while_a_probe_is_under_way() {
+async fn c_br_07_reset_while_a_probe_is_under_way() {
     let (circuit, server) = (exact().build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     circuit.trip(&key());
@@ -68,7 +68,7 @@ async fn br_07_reset_while_a_probe_is_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_07_held_open_no_probe_goes_however_long() {
+async fn c_br_07_held_open_no_probe_goes_however_long() {
     let (circuit, server) = (exact().build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     circuit.hold_open(&key());
@@ -81,7 +81,7 @@ async fn br_07_held_open_no_probe_goes_however_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_07_disabled_it_lets_all_through_and_counts_nothing() {
+async fn c_br_07_disabled_it_lets_all_through_and_counts_nothing() {
     let (circuit, server) = (exact().build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     circuit.disable(&key());
@@ -104,7 +104,7 @@ async fn br_07_disabled_it_lets_all_through_and_counts_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_07_orders_for_all_hold_for_servers_to_come() {
+async fn c_br_07_orders_for_all_hold_for_servers_to_come() {
     let (circuit, server) = (exact().build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     send_times(&client, 1).await;
@@ -138,7 +138,7 @@ async fn words(transitions: &mut tower_intake_breaker::Transitions, count: usize
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_07_a_subscriber_hears_every_transition_in_order() {
+async fn c_br_07_a_subscriber_hears_every_transition_in_order() {
     let (circuit, server) = (exact().build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     let mut transitions = circuit.subscribe();
@@ -172,7 +172,7 @@ async fn br_07_a_subscriber_hears_every_transition_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_07_a_slow_subscriber_harms_nobody_and_knows_what_it_missed() {
+async fn c_br_07_a_slow_subscriber_harms_nobody_and_knows_what_it_missed() {
     let circuit = exact().build().unwrap();
     let mut slow = circuit.subscribe();
     for _ in 0..500 {
@@ -195,7 +195,7 @@ async fn br_07_a_slow_subscriber_harms_nobody_and_knows_what_it_missed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_07_state_moves_when_called_and_tells_the_trial() {
+async fn c_br_07_state_moves_when_called_and_tells_the_trial() {
     let (circuit, server) = (exact().successes_to_close(2).build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     circuit.trip(&key());

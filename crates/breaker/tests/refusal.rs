@@ -21,7 +21,7 @@ use tower_intake_core::{BoxError, Outcome, Refused, Reply, SendState, StatusTabl
 type Mock = tower_test::mock::Mock<Request<()>, Response<()>>;
 
 #[tokio::test(start_paused = true)]
-async fn br_05_the_error_tells_whose_since_when_why_and_until_when() {
+async fn c_br_05_the_error_tells_whose_since_when_why_and_until_when() {
     let (circuit, server) = (exact().build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     server.fails(5);
@@ -45,7 +45,7 @@ async fn br_05_the_error_tells_whose_since_when_why_and_until_when() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_05_the_reason_of_a_ratio_gives_its_figures_and_a_held_circuit_no_time() {
+async fn c_br_05_the_reason_of_a_ratio_gives_its_figures_and_a_held_circuit_no_time() {
     let (circuit, server) = (Circuit::builder().consecutive(None).build().unwrap(), Server::default());
     let client = client(&circuit, &server);
     server.fails(20);
@@ -58,7 +58,7 @@ async fn br_05_the_reason_of_a_ratio_gives_its_figures_and_a_held_circuit_no_tim
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_05_an_open_breaker_is_ready_and_refuses_in_call() {
+async fn c_br_05_an_open_breaker_is_ready_and_refuses_in_call() {
     let (mock, mut handle) = tower_test::mock::pair::<Request<()>, Response<()>>();
     let circuit = Circuit::per_authority();
     let mut service = BreakerLayer::new(circuit.clone()).layer(mock);
@@ -82,7 +82,7 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_05_readiness_is_the_inner_services() {
+async fn c_br_05_readiness_is_the_inner_services() {
     let (mock, mut handle) = tower_test::mock::pair::<Request<()>, Response<()>>();
     let mut service = BreakerLayer::new(Circuit::per_authority()).layer(mock);
     handle.allow(0);
@@ -102,7 +102,7 @@ async fn br_05_readiness_is_the_inner_services() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_05_after_a_refusal_an_idle_service_holds_no_place_in_a_limit() {
+async fn c_br_05_after_a_refusal_an_idle_service_holds_no_place_in_a_limit() {
     let (circuit, server) = (exact().build().unwrap(), Server::default());
     let limit = ConcurrencyLimit::new(server.clone(), 1);
     let mut other = limit.clone();
@@ -132,7 +132,7 @@ trait NowOrPending: Future + Sized {
 impl<F: Future> NowOrPending for F {}
 
 #[tokio::test(start_paused = true)]
-async fn br_04_under_a_limit_of_one_the_circuit_opens_probes_and_closes() {
+async fn c_br_04_under_a_limit_of_one_the_circuit_opens_probes_and_closes() {
     let (circuit, server) = (exact().build().unwrap(), Server::default());
     let service = BreakerLayer::new(circuit.clone()).layer(ConcurrencyLimit::new(server.clone(), 1));
     server.fails(6);
@@ -163,7 +163,7 @@ async fn br_04_under_a_limit_of_one_the_circuit_opens_probes_and_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_dropped_at_its_kth_poll_a_call_leaves_nothing_behind() {
+async fn c_br_04_dropped_at_its_kth_poll_a_call_leaves_nothing_behind() {
     /// An answer that takes some polls.
     #[derive(Clone)]
     struct Slow(u32);
@@ -216,7 +216,7 @@ async fn br_04_dropped_at_its_kth_poll_a_call_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_a_panic_while_a_probe_is_under_way_gives_its_place_back() {
+async fn c_br_04_a_panic_while_a_probe_is_under_way_gives_its_place_back() {
     let classify = tower_intake_core::classify_fn(|reply: Reply<'_>| match reply.status() {
         Some(status) if status == 418 => panic!("a classifier's own mistake"),
         _ => Outcome::Success,
@@ -237,7 +237,7 @@ async fn br_04_a_panic_while_a_probe_is_under_way_gives_its_place_back() {
 }
 
 #[test]
-fn br_05_a_service_its_future_and_the_handle_cross_threads() {
+fn c_br_05_a_service_its_future_and_the_handle_cross_threads() {
     fn crosses<T: Send + Sync + std::fmt::Debug>(_: &T) {}
     let circuit = Circuit::global();
     let layer = BreakerLayer::new(circuit.clone());
@@ -265,7 +265,7 @@ fn c_09_a_call_takes_no_more_than_64_bytes_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn br_04_without_a_runtimes_timer_nothing_is_left_to_wake() {
+async fn c_br_04_without_a_runtimes_timer_nothing_is_left_to_wake() {
     // a breaker sleeps nowhere: an open circuit that nobody calls costs nothing
     let (circuit, server) = (exact().build().unwrap(), Server::default());
     server.fails(5);

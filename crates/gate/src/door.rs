@@ -181,10 +181,6 @@ impl Door {
         self.act(Cause::Time, |inside, now| inside.machine.view(now))
     }
 
-    pub(crate) fn retry_at(&self) -> Option<Instant> {
-        self.lock().machine.retry_at()
-    }
-
     /// Whether nothing would be forgotten with it.
     pub(crate) fn is_idle(&self) -> bool {
         let inside = self.lock();

@@ -109,7 +109,8 @@ impl<S: Clone> Gated<S> {
         let limit = self.limit(&request);
         let Some(place) = Place::take(self.local.common()) else {
             self.let_go();
-            return Err(GateClosed::boxed(door.key(), Reason::TooManyWaiters, door.retry_at()));
+            // nobody knows when the crowd will have gone: who is told an instant comes back at it, with all the others
+            return Err(GateClosed::boxed(door.key(), Reason::TooManyWaiters, None));
         };
         let stage = match door.open_in() {
             Some(episode) => Stage::Turn(Turn { episode, probe: None }, None),

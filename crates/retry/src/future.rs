@@ -136,7 +136,7 @@ where
                     Poll::Pending => {
                         let Some(deadline) = this.course.deadline() else { return Poll::Pending };
                         ready!(this.cold.get_or_insert_default().alarm.poll(deadline, cx));
-                        return Poll::Ready(self.end(Stopped::Deadline, true));
+                        return Poll::Ready(self.end(Stopped::Deadline, None, true));
                     }
                 },
                 StateProj::Waiting => {
@@ -151,13 +151,14 @@ where
                     match inner.poll_ready(cx) {
                         Poll::Ready(Ok(())) => {}
                         Poll::Ready(Err(error)) => {
-                            log::unready(&*error.into());
-                            return Poll::Ready(self.end(Stopped::Refused, false));
+                            let error = error.into();
+                            log::unready(&*error);
+                            return Poll::Ready(self.end(Stopped::Refused, Some(error), false));
                         }
                         Poll::Pending => {
                             let Some(deadline) = this.course.deadline() else { return Poll::Pending };
                             ready!(this.cold.get_or_insert_default().alarm.poll(deadline, cx));
-                            return Poll::Ready(self.end(Stopped::Deadline, false));
+                            return Poll::Ready(self.end(Stopped::Deadline, None, false));
                         }
                     }
                     let body = this.cold.as_mut().and_then(|cold| cold.body.take());
@@ -175,7 +176,7 @@ where
                     let future = inner.call(request);
                     this.state.set(State::Attempt { future });
                 }
-                StateProj::Late => return Poll::Ready(self.end(Stopped::Deadline, false)),
+                StateProj::Late => return Poll::Ready(self.end(Stopped::Deadline, None, false)),
                 StateProj::Done => unreachable!("a future is not polled after its end"),
             }
         }
@@ -209,7 +210,8 @@ where
             Step::Retry { wait, cause, counted, local } => {
                 log::retry(wait, cause, counted, this.course.attempt(), view);
                 cold.pause = Pause::new(now, wait);
-                if !local {
+                // an answer is worth more than an error that came after it, should the call end on our side
+                if !local && (reply.is_ok() || !matches!(cold.last, Some(Last::Answer { .. }))) {
                     cold.last = Some(Last::of(reply));
                 }
                 this.state.set(State::Waiting);
@@ -229,13 +231,13 @@ where
 
     /// Ends the call with what the server said last. `sent`: an attempt is being cut.
     #[cold]
-    fn end(self: Pin<&mut Self>, stopped: Stopped, sent: bool) -> Answer<ResBody> {
+    fn end(self: Pin<&mut Self>, stopped: Stopped, why: Option<BoxError>, sent: bool) -> Answer<ResBody> {
         let mut this = self.project();
         this.state.set(State::Done);
         let report = this.course.ended(stopped, sent, now());
         match this.cold.take().and_then(|cold| cold.last) {
             Some(last) => last.give(report),
-            None => finish(Err(this.course.timed_out().into()), Some(report)),
+            None => finish(Err(why.unwrap_or_else(|| this.course.timed_out().into())), Some(report)),
         }
     }
 }

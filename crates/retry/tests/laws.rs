@@ -188,3 +188,54 @@ async fn law_6_a_deadline_and_a_retry_after_beyond_all_clocks() {
     // ten thousand years do not fit the hundred that a clock can express
     assert_eq!((code(&reply), server.count()), (429, 1));
 }
+
+/// Its first attempt was refused by a breaker; when its turn came, the service inside had died. It was told that a
+/// deadline of 0 ns had passed.
+#[tokio::test(start_paused = true)]
+async fn a_readiness_error_after_a_refusal_is_returned_as_what_it_is() {
+    let (mut service, mut handle) =
+        tower_test::mock::spawn_layer::<Request<Body>, Response<Body>, _>(layer());
+    handle.allow(1);
+    assert_ready_ok!(service.poll_ready());
+    let mut call = task::spawn(service.call(get()));
+    assert_pending!(call.poll());
+    let (_, answer) = assert_ready!(task::spawn(handle.next_request()).poll()).unwrap();
+    answer.send_error(tower_intake_core::Refused::new("breaker"));
+    assert_pending!(call.poll());
+    handle.send_error("the worker is gone");
+    tokio::time::sleep(s(2.0)).await;
+    let error = assert_ready!(call.poll()).unwrap_err();
+    assert!(tower_intake_core::error::describe(&*error).contains("the worker is gone"), "{error:?}");
+    let report = tower_intake_core::error::find::<tower_intake_core::RetryError>(&*error).unwrap().report();
+    assert_eq!((report.attempts, report.stopped), (0, Some(tower_intake_core::Stopped::Refused)));
+}
+
+/// 503, then a reset, then the deadline: the caller got the reset, although the server had said something.
+#[tokio::test(start_paused = true)]
+async fn c_re_16_an_answer_is_kept_over_an_error_that_came_after_it() {
+    let server = server(|n| match n {
+        1 => status(503),
+        _ => Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()),
+    });
+    let mut request = get();
+    request.extensions_mut().insert(Deadline::after(tokio::time::Instant::now().into_std(), s(2.5)));
+    let backoff = Exponential::new(s(1.0)).factor(1.0).jitter(Jitter::None);
+    let policy = RetryPolicy::builder().backoff(backoff).build().unwrap();
+    let slow = tower::service_fn({
+        let server = server.clone();
+        move |request: Request<Body>| {
+            let mut server = server.clone();
+            async move {
+                // the third attempt hangs until the deadline cuts it
+                if server.count() == 2 {
+                    std::future::pending::<()>().await;
+                }
+                server.call(request).await
+            }
+        }
+    });
+    let answer = RetryLayer::new(policy).layer(slow).oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), 503);
+    let report = answer.extensions().get::<tower_intake_core::RetryReport>().unwrap();
+    assert_eq!((report.attempts, report.stopped), (3, Some(tower_intake_core::Stopped::Deadline)));
+}
