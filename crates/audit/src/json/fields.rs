@@ -73,8 +73,18 @@ impl Visit for Fields {
     }
 }
 
-/// `value` as JSON, control characters escaped.
+/// These end a line for some readers (Python's `splitlines`), and JSON leaves them as they are.
+const LINE_ENDS: [(char, &str); 3] =
+    [('\u{85}', "\\u0085"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029")];
+
+/// `value` as JSON, control characters escaped, on one line whatever a reader takes for the end of one.
 pub(crate) fn write(line: &mut Vec<u8>, value: &Value) {
-    // what is written to memory does not fail
-    let _ = serde_json::to_writer(line, value);
+    let mut text = value.to_string();
+    if !text.is_ascii() {
+        for (end, escaped) in LINE_ENDS {
+            // outside of strings JSON has none of them
+            text = text.replace(end, escaped);
+        }
+    }
+    line.extend_from_slice(text.as_bytes());
 }

@@ -66,13 +66,36 @@ impl Report {
 }
 
 fn print(line: &impl Serialize) -> std::io::Result<()> {
-    let mut text = serde_json::to_vec(line)?;
-    text.push(b'\n');
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(&text)?;
+    stdout.write_all(one_line(line)?.as_bytes())?;
     stdout.flush()
+}
+
+/// What ends a line for some readers (Python's `splitlines`) is escaped too: JSON leaves these as they are.
+fn one_line(line: &impl Serialize) -> serde_json::Result<String> {
+    let mut text = serde_json::to_string(line)?;
+    if !text.is_ascii() {
+        for (end, escaped) in [('\u{85}', "\\u0085"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029")] {
+            text = text.replace(end, escaped);
+        }
+    }
+    text.push('\n');
+    Ok(text)
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_line_for_every_reader() {
+        let body = "a\n\u{b}\u{1c}\u{85}\u{2028}\u{2029}\u{e4}";
+        let line = one_line(&body).unwrap();
+        assert_eq!(line, "\"a\\n\\u000b\\u001c\\u0085\\u2028\\u2029\u{e4}\"\n");
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), body);
+    }
 }
