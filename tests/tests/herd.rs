@@ -98,7 +98,8 @@ async fn c_ga_03_who_comes_while_it_is_closed_sends_nothing() {
 async fn c_ga_04_all_at_once_without_jitter_is_drained_at_the_opening() {
     for late in [Duration::ZERO, ms(500)] {
         let (server, opens) = closed_for_a_second();
-        let service = herd_of(&server, json!({"gate": {"reopen": "all"}, "retry": {"retry_after_jitter": 0.0}}));
+        let service =
+            herd_of(&server, json!({"gate": {"reopen": "all"}, "retry": {"retry_after_jitter": 0.0}}));
         let began = Instant::now();
         let first = tokio::spawn(call(service.clone(), began));
         tokio::time::sleep(late).await;
@@ -115,7 +116,8 @@ async fn c_ga_04_all_at_once_without_jitter_is_drained_at_the_opening() {
 /// The probe meets a server that is still closed: everybody stays where they are until the next opening.
 #[tokio::test(start_paused = true)]
 async fn c_ga_04_a_throttled_probe_closes_for_all() {
-    let server = Fake::new(|seen| if seen.at < secs(3) { after(429, 1) } else { status(200) }).latency(LATENCY);
+    let server =
+        Fake::new(|seen| if seen.at < secs(3) { after(429, 1) } else { status(200) }).latency(LATENCY);
     let service = herd_of(&server, json!({}));
     let began = Instant::now();
     let first = tokio::spawn(call(service.clone(), began));

@@ -232,7 +232,11 @@ async fn c_ra_c_re_04_05_every_order_sends_the_same_requests_at_the_same_times()
         let ids = house.server.headers("x-request-correlation-id");
         assert!(ids.iter().all(Option::is_some), "{order:?}");
         let same = ids.windows(2).all(|pair| pair[0] == pair[1]);
-        assert_eq!(same, !in_retry(&order, Kind::Audit), "{order:?}: an operation's id is that of its attempts");
+        assert_eq!(
+            same,
+            !in_retry(&order, Kind::Audit),
+            "{order:?}: an operation's id is that of its attempts"
+        );
         let events = house.events.lock().unwrap().len();
         assert_eq!(events, if in_retry(&order, Kind::Audit) { 5 } else { 1 }, "{order:?}");
         for seen in house.server.seen() {
@@ -305,10 +309,14 @@ async fn c_br_01_c_re_11_every_order_comes_through_an_open_circuit() {
 #[tokio::test(start_paused = true)]
 async fn c_au_06_c_re_10_every_order_rotates_once() {
     for order in orders() {
-        let house = House::new(&order, &USUAL, Fake::new(|seen| match seen.header("authorization") {
-            Some("Bearer t1") => status(401),
-            _ => status(200),
-        }));
+        let house = House::new(
+            &order,
+            &USUAL,
+            Fake::new(|seen| match seen.header("authorization") {
+                Some("Bearer t1") => status(401),
+                _ => status(200),
+            }),
+        );
         let answer = house.call("POST").await.unwrap_or_else(|error| panic!("{order:?}: {error}"));
         let replayed = in_retry(&order, Kind::Auth);
         assert_eq!(answer.status(), if replayed { 200 } else { 401 }, "{order:?}");
@@ -342,7 +350,10 @@ async fn c_re_09_no_order_repeats_what_may_have_happened() {
     for order in orders() {
         let house = House::new(&order, &EXACT, Fake::script([lost]));
         let error = house.call("POST").await.expect_err("lost");
-        assert_eq!(Reply::error(&*error).report().and_then(|report| report.stopped), Some(Stopped::NotReplayable));
+        assert_eq!(
+            Reply::error(&*error).report().and_then(|report| report.stopped),
+            Some(Stopped::NotReplayable)
+        );
         assert_eq!(house.server.count(), 1, "{order:?}");
         house.assert_at_rest(&order).await;
     }

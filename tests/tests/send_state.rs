@@ -86,7 +86,8 @@ async fn closed_on_accept_is_never_more_than_in_doubt() {
 async fn a_stale_connection_gives_not_sent_or_in_doubt_and_the_server_agrees() {
     let (mut unsent, mut doubt) = (0, 0);
     for _ in 0..20 {
-        let server = Server::start(sequence([Answer::ok().body("a").then_close(), Answer::ok()])).await.unwrap();
+        let server =
+            Server::start(sequence([Answer::ok().body("a").then_close(), Answer::ok()])).await.unwrap();
         let client = client(false);
         let answer = client.request(post(&server.url())).await.unwrap();
         answer.into_body().collect().await.unwrap();

@@ -105,9 +105,8 @@ impl Api {
             Err(error) => Answered { result: Err(error), body: Ok(String::new()), report, elapsed },
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
-                let body = body.collect().await.map(|body| {
-                    String::from_utf8_lossy(&body.to_bytes()).into_owned()
-                });
+                let body =
+                    body.collect().await.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned());
                 Answered { result: Ok((head.status.as_u16(), head.headers)), body, report, elapsed }
             }
         }

@@ -46,7 +46,12 @@ pub struct Fake {
 
 impl Fake {
     pub fn new(decide: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        Self { decide: Arc::new(decide), latency: Duration::ZERO, began: Instant::now(), seen: Arc::default() }
+        Self {
+            decide: Arc::new(decide),
+            latency: Duration::ZERO,
+            began: Instant::now(),
+            seen: Arc::default(),
+        }
     }
 
     /// These replies in turn, then 200.
