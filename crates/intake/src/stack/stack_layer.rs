@@ -98,7 +98,7 @@ impl Stack {
             .on()
             .map(|limit| {
                 let max = limit.fixed()?;
-                Limit::fixed(max).map_err(|error| ConfigError::new("max", error))
+                Limit::fixed(max).map_err(|error| ConfigError::of("max", &error))
             })
             .transpose()
             .map_err(|error| error.within("limit"))?;
