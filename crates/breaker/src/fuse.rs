@@ -10,7 +10,7 @@ use crate::error::CircuitOpen;
 use crate::machine::{Admission, Machine, Order, ProbeId};
 use crate::settings::Verdict;
 use crate::shared::Shared;
-use crate::state::{State, Transition, Why};
+use crate::state::{LIFECYCLE, State, TARGET, Transition, Why};
 use crate::streak::Streak;
 use crate::stripe;
 use crate::window::{Epoch, Failures, Place, Totals};
@@ -269,7 +269,7 @@ impl Fuse {
     }
 
     fn warn(&self, value: &str) {
-        tracing::warn!(key = self.key.as_str(), value, "malformed Retry-After ignored");
+        tracing::warn!(target: TARGET, kind = LIFECYCLE, key = self.key.as_str(), value, "malformed Retry-After ignored");
     }
 
     fn lock(&self) -> MutexGuard<'_, Cold> {

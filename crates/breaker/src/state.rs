@@ -1,7 +1,12 @@
 use std::fmt;
 use std::time::Instant;
 
-use tower_intake_core::Key;
+use tower_intake_core::{Key, Kind, SessionState};
+
+pub(crate) const TARGET: &str = "tower_intake::breaker";
+pub(crate) const LIFECYCLE: &str = Kind::Lifecycle.as_str();
+const CIRCUIT_OPEN: &str = SessionState::CircuitOpen.as_str();
+const UNKNOWN: &str = SessionState::Unknown.as_str();
 
 /// What a circuit does with the calls of one server.
 ///
@@ -115,10 +120,14 @@ impl Transition {
         let (key, from, to) = (self.key.as_str(), self.from.as_str(), self.to.as_str());
         match self.to {
             State::Open { why, openings, .. } => {
-                tracing::warn!(key, from, to, %why, openings, "circuit opened");
+                tracing::warn!(target: TARGET, kind = LIFECYCLE, session_state = CIRCUIT_OPEN, key, from, to, %why, openings, "circuit opened");
             }
-            State::HeldOpen { .. } => tracing::warn!(key, from, to, "circuit held open"),
-            _ => tracing::info!(key, from, to, "circuit changed"),
+            State::HeldOpen { .. } => {
+                tracing::warn!(target: TARGET, kind = LIFECYCLE, session_state = CIRCUIT_OPEN, key, from, to, "circuit held open")
+            }
+            _ => {
+                tracing::info!(target: TARGET, kind = LIFECYCLE, session_state = UNKNOWN, key, from, to, "circuit changed")
+            }
         }
     }
 }

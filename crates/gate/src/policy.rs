@@ -2,11 +2,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tower_intake_core::{Classify, Honour, Key, Outcome, Refused, Reply, RetryAfter, WallClock, error};
+use http::StatusCode;
+use tower_intake_core::{
+    Classify, Honour, Key, Outcome, Refused, Reply, RetryAfter, StatusTable, WallClock, error,
+};
+
+use crate::news::{LIFECYCLE, TARGET};
 
 /// What a reply says to the gate.
 pub(crate) struct Policy {
-    pub(crate) classify: Arc<dyn Classify + Send + Sync>,
+    /// `None`: [`StatusTable::default`], known here, so that a success needs no look into it.
+    pub(crate) classify: Option<Arc<dyn Classify + Send + Sync>>,
     pub(crate) honour: Honour,
     pub(crate) cap: Duration,
     pub(crate) without_hint: Option<Duration>,
@@ -27,7 +33,19 @@ pub(crate) enum Reading {
 }
 
 impl Policy {
+    /// Whether an answer of this status can have nothing to say.
     #[inline]
+    pub(crate) fn is_plain(&self, status: StatusCode) -> bool {
+        self.classify.is_none() && status.is_success()
+    }
+
+    fn classify(&self, reply: Reply<'_>) -> Outcome {
+        match &self.classify {
+            None => StatusTable::default().classify(reply),
+            Some(classify) => classify.classify(reply),
+        }
+    }
+
     pub(crate) fn read(&self, reply: Reply<'_>, key: &Key) -> Reading {
         // before the classifier, which may take every error for the same: nothing was sent
         if let Reply::Error(error) = reply
@@ -35,7 +53,7 @@ impl Policy {
         {
             return Reading::Refused(refused.retry_at());
         }
-        match self.classify.classify(reply) {
+        match self.classify(reply) {
             outcome @ (Outcome::Throttled | Outcome::Transient) => self.read_hint(outcome, reply, key),
             // the classifier's own word, which tells no time
             Outcome::Refused => Reading::Refused(None),
@@ -53,7 +71,7 @@ impl Policy {
                     }
                 }
                 Err(malformed) => {
-                    tracing::warn!(%key, value = malformed.value(), "malformed Retry-After: the gate stays as it is");
+                    tracing::warn!(target: TARGET, kind = LIFECYCLE, %key, value = malformed.value(), "malformed Retry-After: the gate stays as it is");
                 }
             }
         }

@@ -2,7 +2,8 @@ use std::time::{Duration, Instant};
 
 use http::Request;
 use tower_intake_core::{
-    Attempt, Deadline, Phase, Refused, Reply, RequestHead, RetryReport, Stopped, TimedOut, Waited, error,
+    Attempt, Deadline, Permanent, Phase, Refused, Reply, RequestHead, RetryReport, SendState, Stopped,
+    TimedOut, Waited, error,
 };
 
 use crate::policy::{Cause, Decision, Policy, Verdict};
@@ -72,11 +73,13 @@ impl<C> Course<C> {
         Attempt::new(self.before.saturating_add(self.sent).saturating_add(1))
     }
 
+    #[inline]
     pub(crate) fn may_retry<P: Policy<Call = C>>(&self, policy: &P) -> bool {
         policy.may_retry(&self.call)
     }
 
     /// Whether the call ends with a success; one that came at once needs no report, and so no time.
+    #[inline]
     pub(crate) fn settles<P: Policy<Call = C>>(&mut self, policy: &P, reply: Reply<'_>) -> bool {
         policy.settles(&mut self.call, reply)
     }
@@ -160,7 +163,7 @@ impl<C> Course<C> {
         let refused = is_refused(reply);
         let (attempts, waited) = match reply.report() {
             Some(report) => (report.attempts, report.waited),
-            None => (u32::from(!refused), reply.waited()),
+            None => (u32::from(!refused && !was_stopped(reply)), reply.waited()),
         };
         self.sent = self.sent.saturating_add(attempts);
         let past = self.past();
@@ -196,6 +199,15 @@ pub(crate) fn refusal(reply: Reply<'_>) -> Option<&Refused> {
     match reply {
         Reply::Error(error) => error::find(error),
         _ => None,
+    }
+}
+
+/// A layer of ours ended it for good before it was sent: credentials that the token endpoint refuses.
+fn was_stopped(reply: Reply<'_>) -> bool {
+    match reply {
+        Reply::Error(error) => error::find::<Permanent>(error)
+            .is_some_and(|permanent| permanent.send_state() == SendState::NotSent),
+        _ => false,
     }
 }
 

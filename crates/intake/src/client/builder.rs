@@ -47,13 +47,25 @@ impl ClientBuilder {
     /// The client. Connections are made when requests need them.
     ///
     /// # Errors
-    /// A `pool.max_connections` of 0.
+    /// A `pool.max_connections` or a timeout of 0.
     pub fn build<B>(self) -> Result<Client<B>, ClientError>
     where
         B: Body + Send + 'static + Unpin,
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
+        for (field, timeout) in [
+            ("connect_timeout", self.connect_timeout),
+            ("write_timeout", self.write_timeout),
+            ("pool.acquire_timeout", self.pool.acquire_timeout.0),
+        ] {
+            if timeout == Some(Duration::ZERO) {
+                return Err(ClientError::new(
+                    field,
+                    "0 leaves no time at all; leave it out, or `false` for no bound",
+                ));
+            }
+        }
         let places = match self.pool.max_connections {
             Some(0) => {
                 return Err(ClientError::new(
@@ -68,7 +80,6 @@ impl ClientBuilder {
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_keepalive(self.pool.tcp_keepalive.0);
-        http.set_connect_timeout(self.connect_timeout);
 
         let connector = Connector {
             #[cfg(feature = "tls")]

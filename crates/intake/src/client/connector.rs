@@ -12,6 +12,7 @@ use tower::ServiceExt as _;
 use tower_intake_core::{BoxError, Permanent, Phase, TimedOut};
 use tower_service::Service;
 
+use crate::client::error::PoolFull;
 use crate::client::io::Io;
 
 #[cfg(feature = "tls")]
@@ -44,7 +45,8 @@ impl Connector {
                 within(self.acquire_timeout, Phase::Acquire, async {
                     places.acquire_owned().await.map_err(BoxError::from)
                 })
-                .await?,
+                .await
+                .map_err(PoolFull::new)?,
             ),
         };
         let write_timeout = self.write_timeout;

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use tower_intake_core::BoxError;
+use tower_intake_core::{BoxError, Refused};
 
 /// A client that cannot be built.
 #[derive(Debug)]
@@ -29,5 +29,30 @@ impl fmt::Display for ClientError {
 impl std::error::Error for ClientError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&*self.source)
+    }
+}
+
+/// All connections were in use for too long: a refusal of ours, of which no server knows.
+#[derive(Debug)]
+pub(crate) struct PoolFull {
+    why: BoxError,
+    refused: Refused,
+}
+
+impl PoolFull {
+    pub(crate) fn new(why: BoxError) -> Self {
+        Self { why, refused: Refused::new("pool") }
+    }
+}
+
+impl fmt::Display for PoolFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.why.fmt(f)
+    }
+}
+
+impl std::error::Error for PoolFull {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.refused)
     }
 }

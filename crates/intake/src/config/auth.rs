@@ -88,7 +88,7 @@ pub struct JsonGrantConfig {
     pub client_id: String,
     /// The key.
     pub api_key: String,
-    /// Statuses that reject a token; absent: 401.
+    /// Statuses that reject a token; absent: 401 and 403.
     #[serde(default)]
     pub rotate_on: Option<Vec<u16>>,
     /// The share of its life after which a token is renewed; absent: 0.8.

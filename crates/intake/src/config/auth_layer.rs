@@ -50,6 +50,9 @@ impl AuthConfig {
             return any(Bearer::new(&bearer.token));
         }
         if let Some(headers) = &self.headers {
+            if headers.is_empty() {
+                return Err(ConfigError::new("", "names no header; give at least one"));
+            }
             let mut set = Headers::new();
             for (name, value) in headers {
                 set = set.header(name, value).map_err(wrong)?;
@@ -74,7 +77,9 @@ impl AuthConfig {
         if let Some(config) = &self.json_grant {
             let grant = JsonGrant::new(&config.token_url, &config.client_id, &config.api_key);
             let source = grant.over(token_client(stack)?).map_err(wrong)?;
-            return tokens(source, config.rotate_on.as_deref(), config.refresh_at, random);
+            // such services say 403 where OAuth says 401
+            let rotate_on = config.rotate_on.as_deref().unwrap_or(&[401, 403]);
+            return tokens(source, Some(rotate_on), config.refresh_at, random);
         }
         Err(ConfigError::new("", "is not built yet; use oauth2 with a client secret"))
     }

@@ -54,7 +54,8 @@ impl Default for CollectConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PoolConfig {
-    /// Connections at a time to all servers together; absent: no bound.
+    /// Connections at a time to all servers together; absent: no bound. An idle one to another server counts until
+    /// `idle_timeout`: who speaks to several servers makes that shorter than `acquire_timeout`.
     #[serde(deserialize_with = "or_off")]
     pub max_connections: Option<usize>,
     /// How long a request waits for one of them.

@@ -9,7 +9,7 @@ use tower_intake_limit::{AdaptiveLimitLayer, Limit};
 use tower_intake_retry::{AttemptTimeoutLayer, CollectLayer, DeadlineLayer, IdempotencyKeyLayer, RetryLayer};
 use tower_intake_retry_count::RetryCountLayer;
 
-use crate::config::{ConfigError, RetryConfig, StackConfig};
+use crate::config::{Bound, ConfigError, RetryConfig, StackConfig};
 
 /// The standard stack as one layer: made from a [`StackConfig`], in the standard order.
 ///
@@ -68,7 +68,20 @@ impl Stack {
     ///
     /// # Errors
     /// As [`Stack::new`].
+    #[allow(clippy::needless_pass_by_value)] // handles, given away like everywhere
     pub fn with(config: &StackConfig, random: Random, wall_clock: WallClock) -> Result<Self, ConfigError> {
+        for (field, timeout) in [
+            ("attempt_timeout", config.attempt_timeout),
+            ("read_timeout", config.read_timeout),
+            ("total_timeout", config.total_timeout),
+        ] {
+            if timeout == Bound::millis(0) {
+                return Err(ConfigError::new(
+                    field,
+                    "0 leaves no time at all; leave it out, or `false` for no bound",
+                ));
+            }
+        }
         let table = config.status.table().map_err(|error| error.within("status"))?;
         // what the gate shares with retry stands in retry's part, and has its default where that is off
         let shared = config.retry.on().cloned().unwrap_or_else(RetryConfig::default);

@@ -15,7 +15,8 @@ use tower_intake_gate::Gated;
 #[cfg(feature = "limit")]
 use tower_intake_limit::{Limited, LimitedBody};
 use tower_intake_retry::{
-    AttemptTimeout, Collect, CollectedBody, HeldBody, IdempotencyKey, ReadTimeout, Retry, RetryPolicy, WithDeadline,
+    AttemptTimeout, Collect, CollectedBody, HeldBody, IdempotencyKey, ReadTimeout, Retry, RetryPolicy,
+    WithDeadline,
 };
 use tower_intake_retry_count::RetryCounted;
 use tower_layer::Layer;
@@ -120,9 +121,9 @@ impl<S, C> Standard<S, C> {
         ResBody: Body<Data = Bytes> + Send + 'static,
         ResBody::Error: Into<BoxError>,
     {
-        BoxCloneSyncService::new(
-            self.map_response(|answer: Response<StandardBody<ResBody>>| answer.map(|body| body.map_err(Into::into).boxed_unsync())),
-        )
+        BoxCloneSyncService::new(self.map_response(|answer: Response<StandardBody<ResBody>>| {
+            answer.map(|body| body.map_err(Into::into).boxed_unsync())
+        }))
     }
 }
 
