@@ -208,16 +208,16 @@ fn unknown_keys_are_errors_at_every_level() {
         &["audit"],
     ];
     for level in levels {
-        let json = level.iter().rev().fold(json!({"suprise": 1}), |inner, key| json!({ *key: inner }));
+        let json = level.iter().rev().fold(json!({"surplus": 1}), |inner, key| json!({ *key: inner }));
         let error = unread(json);
-        assert!(error.contains("suprise"), "{level:?}: {error}");
+        assert!(error.contains("surplus"), "{level:?}: {error}");
     }
     assert!(
-        unread(json!({"limit": {"adaptive": {"initial": 1, "max": 2, "suprise": 1}}})).contains("suprise")
+        unread(json!({"limit": {"adaptive": {"initial": 1, "max": 2, "surplus": 1}}})).contains("surplus")
     );
-    assert!(unread(json!({"idempotency_key": {"suprise": 1}})).contains("suprise"));
-    assert!(unread(json!({"retry": {"backoff": {"jitter": {"suprise": 1}}}})).contains("suprise"));
-    assert!(unread(json!({"retry": {"over_cap": "suprise"}})).contains("suprise"));
+    assert!(unread(json!({"idempotency_key": {"surplus": 1}})).contains("surplus"));
+    assert!(unread(json!({"retry": {"backoff": {"jitter": {"surplus": 1}}}})).contains("surplus"));
+    assert!(unread(json!({"retry": {"over_cap": "surplus"}})).contains("surplus"));
 }
 
 #[test]
@@ -369,8 +369,8 @@ fn c_au_01_credentials_are_one_kind_and_name_their_mistakes() {
     assert_eq!(field(oauth2("client_id", json!(""))), "oauth2.client_id");
     assert_eq!(field(oauth2("refresh_at", json!(1.5))), "oauth2.refresh_at");
     assert_eq!(field(oauth2("rotate_on", json!([42]))), "oauth2.rotate_on");
-    let unknown = serde_json::from_value::<AuthConfig>(json!({"oauth2": {"suprise": 1}})).unwrap_err();
-    assert!(unknown.to_string().contains("suprise"), "{unknown}");
+    let unknown = serde_json::from_value::<AuthConfig>(json!({"oauth2": {"surplus": 1}})).unwrap_err();
+    assert!(unknown.to_string().contains("surplus"), "{unknown}");
     assert!(
         serde_json::from_value::<AuthConfig>(json!({"kerberos": {}}))
             .unwrap_err()

@@ -23,11 +23,7 @@ pub(crate) struct Stream(Option<Bytes>);
 impl RequestBody {
     pub(crate) fn new(text: Option<&str>, stream: bool) -> Self {
         let bytes = Bytes::copy_from_slice(text.unwrap_or_default().as_bytes());
-        if stream {
-            Self::Stream(ReplayBody::new(Stream(Some(bytes))))
-        } else {
-            Self::Full(Full::new(bytes))
-        }
+        if stream { Self::Stream(ReplayBody::new(Stream(Some(bytes)))) } else { Self::Full(Full::new(bytes)) }
     }
 }
 

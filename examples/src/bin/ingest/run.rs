@@ -215,9 +215,14 @@ impl Run {
         match kept {
             Ok(()) => *entry(&mut self.books.counts) += records,
             Err(error) => {
+                let path = self.books.letters.path().display();
+                let text = format!("{path}: {what} could not be kept: {error}");
+                // each is told as it happens, for there is no other trace of it; the first stands in the summary too
+                self.books.progress.say(&format!("ingest: {text}"));
+                if self.books.counts.lost == 0 {
+                    self.books.problem(text);
+                }
                 self.books.counts.lost += records;
-                let path = self.books.letters.path().display().to_string();
-                self.books.problem(format!("{path}: {what} could not be kept: {error}"));
                 self.stop();
             }
         }
