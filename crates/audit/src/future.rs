@@ -22,6 +22,7 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
+    #[inline]
     pub(crate) fn new(inner: F, pending: Pending) -> Self {
         Self { inner, pending }
     }
@@ -34,7 +35,7 @@ where
 {
     type Output = Result<Response<ResBody>, BoxError>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         // looked at where it lies: an answer's head is large, and moving it costs more than all else here

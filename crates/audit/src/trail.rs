@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::Request;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{Entry, HeaderMap, HeaderName};
 use http_body::Body;
 use tower_intake_core::{Classify, CorrelationId, Kind, Redact, SessionState, StatusTable, WallClock};
 
@@ -44,15 +44,17 @@ impl Trail {
     }
 }
 
-/// With no more names than this, to look at each is cheaper than to hash one's own.
-const FEW: usize = 16;
-
 /// Sets a fresh id where the caller set none, or an empty one. A map that is full of headers goes without.
 #[inline(never)]
 fn ensure_id(headers: &mut HeaderMap, name: &HeaderName) {
-    let absent = headers.keys_len() <= FEW && !headers.keys().any(|key| key == name);
-    if absent || headers.get(name).is_none_or(HeaderValue::is_empty) {
-        let _ = headers.try_insert(name, CorrelationId::random().into());
+    match headers.try_entry(name) {
+        Ok(Entry::Vacant(vacant)) => {
+            let _ = vacant.try_insert(CorrelationId::random().into());
+        }
+        Ok(Entry::Occupied(mut known)) if known.get().is_empty() => {
+            known.insert(CorrelationId::random().into());
+        }
+        _ => {}
     }
 }
 

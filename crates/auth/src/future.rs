@@ -58,6 +58,7 @@ impl<S, ReqBody> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
+    #[inline]
     pub(crate) fn calling(inner: S::Future, lease: Option<Arc<Lease>>) -> Self {
         Self { state: State::Calling { inner, lease, waited: Duration::ZERO } }
     }
@@ -79,7 +80,7 @@ where
 {
     type Output = Result<Response<ResBody>, BoxError>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         if !matches!(*state, State::Calling { .. })
@@ -90,14 +91,17 @@ where
         let StateProj::Calling { inner, lease, waited } = state.project() else {
             unreachable!("what has begun is calling");
         };
-        let mut reply = ready!(inner.poll(cx)).map_err(Into::into);
-        if let (Some(lease), Ok(response)) = (lease, &mut reply) {
-            lease.answered(response);
+        // looked at where it lies: no answer is moved more often than it must be
+        let mut polled = inner.poll(cx).map_err(Into::into);
+        if let Poll::Ready(reply) = &mut polled {
+            if let (Some(lease), Ok(response)) = (lease, &mut *reply) {
+                lease.answered(response);
+            }
+            if !waited.is_zero() {
+                Waited::auth(*waited).note(reply);
+            }
         }
-        if !waited.is_zero() {
-            Waited::auth(*waited).note(&mut reply);
-        }
-        Poll::Ready(reply)
+        polled
     }
 }
 

@@ -52,7 +52,7 @@ impl<'a> Grant<'a> {
 
 impl Kind<'_> {
     /// On the request with it; a token's lease comes back, to tell of its rejection.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put<B>(self, request: &mut Request<B>) -> Put {
         match self {
             Kind::Token(lease) => {

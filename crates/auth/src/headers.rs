@@ -55,7 +55,7 @@ impl Headers {
     }
 
     /// Each replaces what the caller had under its name.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(&self, headers: &mut HeaderMap) {
         match &*self.set {
             // the most frequent by far; the hash of a constant name is a constant

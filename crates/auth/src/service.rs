@@ -49,10 +49,12 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<S, ReqBody>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline(always)]
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let local = &*self.local;
         let head = RequestHead::of(&request);

@@ -49,7 +49,7 @@ where
 {
     type Output = Result<Response<ResBody>, BoxError>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(inner) = this.inner.as_pin_mut() else {
@@ -61,7 +61,7 @@ where
         // looked at where it lies: no answer is moved more often than it must be
         let polled = inner.poll(cx).map_err(Into::into);
         if let Poll::Ready(reply) = &polled
-            && let Hold::Calling(permit) = std::mem::replace(this.hold, Hold::Ended)
+            && let Hold::Calling(permit) = this.hold
         {
             permit.settle(Reply::of(reply));
         }

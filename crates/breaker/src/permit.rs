@@ -8,29 +8,34 @@ use crate::fuse::{Fuse, Ticket};
 #[derive(Debug)]
 pub(crate) struct Permit {
     fuse: Held<Fuse>,
-    ticket: Ticket,
+    /// Nothing once the call has ended.
+    ticket: Option<Ticket>,
 }
 
 impl Permit {
     /// A permit for the server of the request.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn obtain(fuses: &LocalKeyed<Fuse>, head: RequestHead<'_>) -> Result<Self, Box<CircuitOpen>> {
         let fuse = fuses.of(head);
         let ticket = fuse.admit()?;
-        Ok(Self { fuse, ticket })
+        Ok(Self { fuse, ticket: Some(ticket) })
     }
 
     /// The call has ended.
     #[inline]
-    pub(crate) fn settle(self, reply: Reply<'_>) {
-        self.fuse.settle(self.ticket, reply);
+    pub(crate) fn settle(&mut self, reply: Reply<'_>) {
+        if let Some(ticket) = self.ticket {
+            self.fuse.settle(ticket, reply);
+            // only now: a classifier that panics leaves the place of its probe to be freed
+            self.ticket = None;
+        }
     }
 }
 
 impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
-        if let Ticket::Probe(id) = self.ticket {
+        if let Some(Ticket::Probe(id)) = self.ticket {
             self.fuse.release(id);
         }
     }

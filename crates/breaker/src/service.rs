@@ -36,7 +36,7 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let permit = match Permit::obtain(&self.fuses, RequestHead::of(&request)) {
             Ok(permit) => permit,

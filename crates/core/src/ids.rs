@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -16,14 +17,14 @@ const FRESH: Duration = Duration::from_millis(100);
 
 thread_local! {
     static BLOCK: RefCell<Block> =
-        RefCell::new(Block { left: Bytes::new(), made: UNIX_EPOCH, random: Random::from_os() });
+        RefCell::new(Block { left: Bytes::new(), fresh: UNIX_EPOCH..UNIX_EPOCH, random: Random::from_os() });
 }
 
 /// Ids are slices of a shared text: one allocation serves 64 of them, and to write them all at once costs
 /// half of writing them one by one.
 struct Block {
     left: Bytes,
-    made: SystemTime,
+    fresh: Range<SystemTime>,
     random: Random,
 }
 
@@ -31,10 +32,9 @@ impl Block {
     fn next(&mut self) -> Bytes {
         let now = WallClock::system().now();
         // a clock that was set back makes a new block too
-        let is_fresh = self.made <= now && now < self.made + FRESH;
-        if self.left.is_empty() || !is_fresh {
+        if self.left.is_empty() || !self.fresh.contains(&now) {
             self.left = self.write(now);
-            self.made = now;
+            self.fresh = now..now + FRESH;
         }
         self.left.split_to(Hyphenated::LENGTH)
     }

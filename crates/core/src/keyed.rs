@@ -3,6 +3,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use http::Uri;
 use http::uri::{Authority, Scheme};
 
 use crate::key::{Key, Scope};
@@ -153,7 +154,36 @@ struct Local<V> {
 struct First<V> {
     value: Arc<V>,
     /// `None`: every request's.
-    server: Option<(Option<Scheme>, Authority)>,
+    server: Option<Server>,
+}
+
+/// A server in the spelling of a request.
+struct Server {
+    /// `http`, `https` or none; another one is looked up each time.
+    scheme: Option<&'static str>,
+    authority: Authority,
+}
+
+impl Server {
+    fn of(uri: &Uri) -> Option<Self> {
+        let scheme = match uri.scheme() {
+            None => None,
+            Some(scheme) if *scheme == Scheme::HTTP => Some("http"),
+            Some(scheme) if *scheme == Scheme::HTTPS => Some("https"),
+            Some(_) => return None,
+        };
+        Some(Self { scheme, authority: uri.authority()?.clone() })
+    }
+
+    /// The very spelling: another one of the same server finds the same value the long way.
+    #[inline]
+    fn is_of(&self, uri: &Uri) -> bool {
+        uri.authority().is_some_and(|authority| is_same(authority.as_str(), self.authority.as_str()))
+            && match (uri.scheme_str(), self.scheme) {
+                (Some(this), Some(that)) => is_same(this, that),
+                (this, that) => this.is_none() && that.is_none(),
+            }
+    }
 }
 
 impl<V> LocalKeyed<V> {
@@ -174,7 +204,7 @@ impl<V> LocalKeyed<V> {
     }
 
     /// The value for a request.
-    #[inline]
+    #[inline(always)]
     pub fn of(&self, head: RequestHead<'_>) -> Held<V> {
         if self.0.near(head).is_some() {
             return Held(Hold::Near(Arc::clone(&self.0)));
@@ -210,21 +240,17 @@ impl<V> Local<V> {
         let first = self.first.get()?;
         let same = match &first.server {
             None => true,
-            // the very spelling: another one of the same server finds the same value the long way
-            Some((scheme, authority)) => {
-                head.uri.authority().is_some_and(|this| is_same(this.as_str(), authority.as_str()))
-                    && head.uri.scheme() == scheme.as_ref()
-            }
+            Some(server) => server.is_of(head.uri),
         };
         same.then_some(&*first.value)
     }
 
     /// What to remember a value by; `None` where nothing short tells whose it is.
     #[allow(clippy::option_option)]
-    fn server(&self, head: RequestHead<'_>) -> Option<Option<(Option<Scheme>, Authority)>> {
+    fn server(&self, head: RequestHead<'_>) -> Option<Option<Server>> {
         match self.keyed.scope() {
             Scope::Global => Some(None),
-            Scope::Authority => Some(Some((head.uri.scheme().cloned(), head.uri.authority()?.clone()))),
+            Scope::Authority => Server::of(head.uri).map(Some),
             Scope::By(_) => None,
         }
     }

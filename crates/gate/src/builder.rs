@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tower_intake_core::{Classify, Honour, Scope, StatusTable, WallClock};
+use tower_intake_core::{Classify, Honour, Scope, WallClock};
 
 use crate::common::Common;
 use crate::gate::Gate;
@@ -21,7 +21,7 @@ pub struct GateBuilder {
     max_waiters: usize,
     close_without_hint: Option<Duration>,
     honour_on: Honour,
-    classify: Arc<dyn Classify + Send + Sync>,
+    classify: Option<Arc<dyn Classify + Send + Sync>>,
     wall_clock: WallClock,
 }
 
@@ -36,7 +36,7 @@ impl Default for GateBuilder {
             max_waiters: 100_000,
             close_without_hint: None,
             honour_on: Honour::default(),
-            classify: Arc::new(StatusTable::default()),
+            classify: None,
             wall_clock: WallClock::system(),
         }
     }
@@ -94,9 +94,9 @@ impl GateBuilder {
         self
     }
 
-    /// What an answer means; default [`StatusTable::default`].
+    /// What an answer means; default [`StatusTable::default`](tower_intake_core::StatusTable).
     pub fn classify(mut self, classify: impl Classify + Send + Sync + 'static) -> Self {
-        self.classify = Arc::new(classify);
+        self.classify = Some(Arc::new(classify));
         self
     }
 

@@ -34,7 +34,7 @@ impl Local {
         &self.common
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn door(&self, head: RequestHead<'_>) -> Held<Arc<Door>> {
         let door = self.doors.of(head);
         if !door.is_near() {

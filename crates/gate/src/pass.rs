@@ -39,13 +39,23 @@ impl Pass {
     /// Tells the gate what came back.
     #[inline]
     pub(crate) fn answered<B>(&mut self, result: &mut Result<Response<B>, BoxError>) {
+        if self.extra.is_none()
+            && let Ok(response) = result
+            && self.door.common().policy.is_plain(response.status())
+        {
+            return;
+        }
+        self.look(result);
+    }
+
+    #[cold]
+    fn look<B>(&mut self, result: &mut Result<Response<B>, BoxError>) {
         match self.extra.take() {
             None => self.plain(result),
             Some(extra) => self.with(*extra, result),
         }
     }
 
-    #[inline]
     fn plain<B>(&self, result: &Result<Response<B>, BoxError>) {
         let policy = &self.door.common().policy;
         // an error has no headers: it closes only where it may without a hint
@@ -57,7 +67,6 @@ impl Pass {
         }
     }
 
-    #[cold]
     fn with<B>(&self, extra: Extra, result: &mut Result<Response<B>, BoxError>) {
         match extra.probe {
             None => self.plain(result),

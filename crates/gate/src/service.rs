@@ -74,7 +74,7 @@ where
         Poll::Ready(Ok(()))
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let door = self.local.door(RequestHead::of(&request));
         if self.asked == Asked::Ready

@@ -32,7 +32,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let retries = Attempt::of(&request).retries();
         if retries == 0 && !self.send_zero {

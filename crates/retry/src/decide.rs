@@ -39,6 +39,7 @@ struct Progress {
 impl Policy for RetryPolicy {
     type Call = RetryCall;
 
+    #[inline]
     fn start(&self, _: RequestHead<'_>, _: Instant) -> RetryCall {
         if let Some(budget) = &self.budget {
             budget.pay_in();
@@ -46,8 +47,14 @@ impl Policy for RetryPolicy {
         RetryCall(None)
     }
 
+    #[inline]
     fn settles(&self, call: &mut RetryCall, reply: Reply<'_>) -> bool {
-        let success = self.classify(reply) == Outcome::Success && !reply.is_rotated();
+        let success = match (&self.classify, reply.status()) {
+            // what the default table says of it is known without a look
+            (None, Some(status)) if status.is_success() => true,
+            _ => self.classify(reply) == Outcome::Success,
+        };
+        let success = success && !reply.is_rotated();
         if let (true, Some(budget), Some(progress)) = (success, &self.budget, &call.0) {
             budget.pay_back(progress.charged);
         }

@@ -119,14 +119,14 @@ where
                             }
                             continue;
                         }
-                        // at once: no report, and no look at the clock for it
-                        let report = if this.course.is_first() {
-                            None
-                        } else {
-                            Some(this.course.succeeded(view, now()))
-                        };
+                        if this.course.is_first() {
+                            // at once: no report, and no look at the clock for it
+                            this.state.set(State::Done);
+                            return Poll::Ready(Ok(response.map(HeldBody::live)));
+                        }
+                        let report = this.course.succeeded(view, now());
                         this.state.set(State::Done);
-                        return Poll::Ready(finish(Ok(response), report));
+                        return Poll::Ready(finish(Ok(response), Some(report)));
                     }
                     Poll::Ready(Err(error)) => {
                         if let Some(answer) = self.as_mut().failed(Err(error.into())) {

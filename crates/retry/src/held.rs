@@ -31,6 +31,7 @@ pin_project! {
 }
 
 impl<B: Body> HeldBody<B> {
+    #[inline]
     pub(crate) fn live(body: B) -> Self {
         Self { kind: Kind::Live { body } }
     }

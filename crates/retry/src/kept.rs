@@ -16,7 +16,7 @@ pub(crate) struct Kept<B> {
 impl<B: Replayable> Kept<B> {
     /// A copy of `request`, if its body allows one. The original goes out: its header map has room for what the
     /// layers further in add.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(request: &Request<B>) -> Option<Self> {
         let body = request.body().try_replay()?;
         Some(Self {

@@ -1,4 +1,3 @@
-use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -49,6 +48,7 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let course = Course::start(&*self.policy, &request, Instant::now().into_std());
         let policy = Arc::clone(&self.policy);
@@ -58,13 +58,9 @@ where
             return ResponseFuture::late(policy, course);
         }
         let kept = if course.may_retry(&*policy) { Kept::of(&request) } else { None };
-        if kept.is_none() {
-            return ResponseFuture::new(None, policy, course, self.inner.call(request), None);
-        }
-        // the ready service goes with the request, its place is taken by one that is to be asked again
-        let clone = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, clone);
-        let attempt = inner.call(request);
-        ResponseFuture::new(Some(inner), policy, course, attempt, kept)
+        let attempt = self.inner.call(request);
+        // a later attempt asks its own clone whether it is ready
+        let inner = kept.is_some().then(|| self.inner.clone());
+        ResponseFuture::new(inner, policy, course, attempt, kept)
     }
 }
