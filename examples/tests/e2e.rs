@@ -163,8 +163,8 @@ async fn bad_input_names_the_key() {
         ("", "stdin"),
         ("{\"requests\":[]}", "base_url"),
         (&*format!("{{{base}}}"), "requests"),
-        (&*format!("{{{base},\"requests\":[],\"suprise\":1}}"), "suprise"),
-        (&*format!("{{{base},\"requests\":[{{\"path\":\"/\",\"suprise\":1}}]}}"), "requests[0].suprise"),
+        (&*format!("{{{base},\"requests\":[],\"surplus\":1}}"), "surplus"),
+        (&*format!("{{{base},\"requests\":[{{\"path\":\"/\",\"surplus\":1}}]}}"), "requests[0].surplus"),
         (&*format!("{{{base},\"requests\":[{{}}]}}"), "path"),
         (&*format!("{{{base},\"requests\":[{{\"path\":\"/\",\"method\":\"GE T\"}}]}}"), "requests[0].method"),
         (

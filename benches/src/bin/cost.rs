@@ -48,7 +48,8 @@ fn main() -> ExitCode {
             }
         },
         Some("--run") => {
-            let (Some(name), Some(calls)) = (arguments.next(), arguments.next().and_then(|calls| calls.parse().ok()))
+            let (Some(name), Some(calls)) =
+                (arguments.next(), arguments.next().and_then(|calls| calls.parse().ok()))
             else {
                 eprintln!("cost: --run wants a stack and a number of calls");
                 return ExitCode::FAILURE;
@@ -57,7 +58,9 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Some(other) => {
-            eprintln!("cost: no argument `{other}`; run it bare, beside `allocations`, with valgrind installed");
+            eprintln!(
+                "cost: no argument `{other}`; run it bare, beside `allocations`, with valgrind installed"
+            );
             ExitCode::FAILURE
         }
     }
@@ -93,9 +96,12 @@ fn table() -> Result<bool, String> {
     let mut bare = (0, 0.0, 0);
     let mut within = true;
     for (name, instructions_bound, allocations_bound, bytes_bound) in BOUNDS {
-        let instructions = (instructions(name, MANY)? - instructions(name, FEW)?) / i64::try_from(MANY - FEW).unwrap_or(1);
-        let (_, allocated, bytes) =
-            allocations.iter().find(|(other, ..)| other == name).ok_or_else(|| format!("no allocations of {name}"))?;
+        let instructions =
+            (instructions(name, MANY)? - instructions(name, FEW)?) / i64::try_from(MANY - FEW).unwrap_or(1);
+        let (_, allocated, bytes) = allocations
+            .iter()
+            .find(|(other, ..)| other == name)
+            .ok_or_else(|| format!("no allocations of {name}"))?;
         if name.starts_with("bare") {
             bare = (instructions, *allocated, *bytes);
             println!("| {name} (in all) | {instructions} | | {allocated:.2} | | {bytes} | |");
