@@ -1,5 +1,6 @@
 //! A server that means harm: whatever it sends or does not send, the call ends in time, in bounded memory, with a
 //! clear error, and the next call is served.
+#![allow(clippy::unwrap_used)]
 
 mod api;
 mod support;

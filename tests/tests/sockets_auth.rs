@@ -1,4 +1,5 @@
 //! Credentials and tokens over real sockets, through the standard stack (CONTRACT §6).
+#![allow(clippy::needless_pass_by_value, clippy::unwrap_used)]
 
 mod api;
 mod support;

@@ -2,6 +2,7 @@
 //!
 //! One test in a file of its own: who watches a scoped `tracing` subscriber must be alone in the process, or another
 //! thread without one teaches the call sites that nobody listens.
+#![allow(clippy::needless_pass_by_value, clippy::unwrap_used)]
 
 mod api;
 mod support;

@@ -1,5 +1,5 @@
 //! The standard stack over the real client.
-#![allow(dead_code, unreachable_pub)] // each file of tests uses a part of it
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub)] // each file of tests uses a part of it
 
 use std::time::Duration;
 

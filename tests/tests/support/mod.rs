@@ -1,5 +1,5 @@
 //! What the tests that cross crates share.
-#![allow(dead_code, unreachable_pub, unused_imports)] // each file of tests uses a part of it
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub, unused_imports)] // each file of tests uses a part of it
 
 mod fake;
 mod readiness;
