@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant as Wall};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tower_intake::config::StackConfig;
 use tower_intake_core::{BodyError, Permanent, Phase, SendState, TimedOut, error};
@@ -48,14 +49,16 @@ async fn meet(answer: Answer, settings: &StackConfig) -> Answered {
 /// Silence at any moment ends with our own timeout, which says what it waited for.
 #[tokio::test]
 async fn a_silent_server_is_left_in_time() {
-    for moment in [Moment::Accepted, Moment::FirstByte, Moment::Head, Moment::Request] {
+    let moments = [Moment::Accepted, Moment::FirstByte, Moment::Head, Moment::Request];
+    join_all(moments.map(async |moment| {
         let answered = meet(Answer::hang(moment), &once(&[])).await;
         let timed_out: &TimedOut = answered.find();
         assert_eq!((timed_out.phase(), timed_out.after()), (Phase::Attempt, ms(400)), "{moment:?}");
         assert!(answered.elapsed >= ms(400));
         assert_eq!(SendState::of(&**answered.error()), SendState::Ambiguous);
         assert!(answered.error().to_string().contains("did not begin its answer"), "{}", answered.error());
-    }
+    }))
+    .await;
 }
 
 /// A head, and then nothing: the read timeout bounds each gap.

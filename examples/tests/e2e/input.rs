@@ -1,8 +1,6 @@
 //! What it refuses.
 
-use serde_json::json;
-
-use crate::driver::{document, raw};
+use crate::driver::raw;
 
 /// The one line on stderr of a document that is refused.
 async fn refused(document: &str) -> String {

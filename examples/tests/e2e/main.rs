@@ -1,5 +1,5 @@
 //! The end-to-end driver as a program of another language sees it: a document in, lines out, an exit status.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::needless_pass_by_value, clippy::unwrap_used)]
 
 mod driver;
 mod input;

@@ -17,7 +17,7 @@ async fn c_re_11_x_retry_count_as_the_server_sees_it() {
         Answer::ok().cut_body_at(0).body("x").then_reset(),
     ])
     .await;
-    let settings = quick_with(&[("collect", json!(true))]);
+    let settings = quick_with(&[("collect", json!(true)), ("gate", json!({"reopen": "all"}))]);
     let api = Api::new(&server.url(), &settings);
     let mut request = api.request("PUT", "/");
     request.headers_mut().insert("x-retry-count", HeaderValue::from_static("17"));
