@@ -57,9 +57,9 @@ impl Room {
     /// With this on its standard input.
     pub(crate) async fn run_with(&self, stdin: &[u8], args: &[&str]) -> Left {
         let (child, mut input) = self.start(args);
-        // a program that does not read on may close the pipe
-        let _ = input.write_all(stdin).await;
-        drop(input);
+        let stdin = stdin.to_vec();
+        // beside it, since what the program says must be read meanwhile; one that does not read on closes the pipe
+        tokio::spawn(async move { _ = input.write_all(&stdin).await });
         self.end(child).await
     }
 
