@@ -192,7 +192,7 @@ impl LocalOrigins {
         Self { origins, first: OnceLock::new() }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn verdict(&self, request: RequestHead<'_>) -> Verdict {
         if let (Some(first), Some(scheme), Some(authority)) =
             (self.first.get(), request.uri.scheme(), request.uri.authority())

@@ -127,7 +127,7 @@ impl Fuse {
     }
 
     /// A call ended with `reply`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(&self, ticket: Ticket, reply: Reply<'_>) {
         match ticket {
             Ticket::Passed(mode) => {

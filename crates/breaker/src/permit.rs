@@ -22,7 +22,7 @@ impl Permit {
     }
 
     /// The call has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(&mut self, reply: Reply<'_>) {
         if let Some(ticket) = self.ticket {
             self.fuse.settle(ticket, reply);

@@ -36,7 +36,9 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let retries = Attempt::of(&request).retries();
         if retries == 0 && !self.send_zero {
-            remove(request.headers_mut(), &self.header);
+            if !is_absent(request.headers(), &self.header) {
+                request.headers_mut().remove(&self.header);
+            }
         } else {
             // a map that is full of headers goes without
             let _ = request.headers_mut().try_insert(&self.header, count(retries));
@@ -48,14 +50,10 @@ where
 /// With no more names than this, to look at each is cheaper than to hash one's own.
 const FEW: usize = 16;
 
-/// Removes every value under `name`. A caller hardly ever sets it, so the way to "it is not there" is what
-/// each call pays.
-#[inline]
-fn remove(headers: &mut HeaderMap, name: &HeaderName) {
-    let absent = headers.keys_len() <= FEW && !headers.keys().any(|key| key == name);
-    if !absent {
-        headers.remove(name);
-    }
+/// Whether `name` is known not to be there. A caller hardly ever sets it, so this is what each call pays.
+#[inline(always)]
+fn is_absent(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.keys_len() <= FEW && !headers.keys().any(|key| key == name)
 }
 
 /// What nearly every retry says. Static, because the first clone of an owned value allocates.

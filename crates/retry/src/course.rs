@@ -45,7 +45,7 @@ pub(crate) enum Step {
 }
 
 impl<C> Course<C> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn start<P, B>(policy: &P, request: &Request<B>, now: Instant) -> Self
     where
         P: Policy<Call = C>,
@@ -79,7 +79,7 @@ impl<C> Course<C> {
     }
 
     /// Whether the call ends with a success; one that came at once needs no report, and so no time.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settles<P: Policy<Call = C>>(&mut self, policy: &P, reply: Reply<'_>) -> bool {
         policy.settles(&mut self.call, reply)
     }
@@ -89,6 +89,7 @@ impl<C> Course<C> {
     }
 
     /// The report of a success that did not come at once.
+    #[cold]
     pub(crate) fn succeeded(&mut self, reply: Reply<'_>, now: Instant) -> RetryReport {
         self.note(reply);
         // the answer that is returned asked for nothing, whatever the ones before it did

@@ -47,7 +47,7 @@ impl Policy for RetryPolicy {
         RetryCall(None)
     }
 
-    #[inline]
+    #[inline(always)]
     fn settles(&self, call: &mut RetryCall, reply: Reply<'_>) -> bool {
         let success = match (&self.classify, reply.status()) {
             // what the default table says of it is known without a look
