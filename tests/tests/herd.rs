@@ -202,6 +202,6 @@ async fn c_ga_04_over_sockets_all_at_once_is_drained_soon_after_the_opening() {
 
     let seen = &server.requests()[before..];
     assert_nothing_was_sent_while_closed(seen, &closed, closed.refused());
-    // 20 ms on a quiet machine; this one may build something meanwhile
-    assert!(drained - closed.opens_at().unwrap() < ms(1000), "{:?}", drained - closed.opens_at().unwrap());
+    // 20 ms on a quiet machine; a busy one takes longer, a ramp longer still
+    assert!(drained - closed.opens_at().unwrap() < secs(2), "{:?}", drained - closed.opens_at().unwrap());
 }
