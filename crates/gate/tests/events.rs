@@ -34,7 +34,7 @@ impl Visit for Line {
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("tower_intake_gate")
+        metadata.target().starts_with("tower_intake::gate")
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -80,15 +80,17 @@ async fn a_closing_tells_key_length_and_cause_and_how_it_ended() {
         assert!(answer.await.is_ok_and(|answer: Answer| answer.is_ok()));
     }
     sleep(s(20)).await;
-    let key = "key=http://a:80";
+    let (closed, open) = ["rate_limited", "unknown"]
+        .map(|state| format!("kind=\"lifecycle\" session_state={state:?} key=http://a:80"))
+        .into();
     assert_eq!(
         log.lines(),
         [
-            format!("INFO gate closed {key} why=\"answer\" episode=1 for_ms=1000"),
-            format!("INFO gate closed for longer {key} why=\"operator\" episode=1 for_ms=3000"),
-            format!("DEBUG a probe goes through the gate {key} episode=1 probe=1"),
-            format!("INFO gate reopening {key} why=\"answer\" episode=1 per_second=1.0"),
-            format!("INFO gate open {key} why=\"time\" episode=1"),
+            format!("INFO gate closed {closed} why=\"answer\" episode=1 for_ms=1000"),
+            format!("INFO gate closed for longer {closed} why=\"operator\" episode=1 for_ms=3000"),
+            format!("DEBUG a probe goes through the gate {closed} episode=1 probe=1"),
+            format!("INFO gate reopening {closed} why=\"answer\" episode=1 per_second=1.0"),
+            format!("INFO gate open {open} why=\"time\" episode=1"),
         ]
     );
 }
