@@ -6,9 +6,10 @@ use std::time::Duration;
 use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 use tower::util::ServiceExt as _;
-use tower_intake_core::{Deadline, Reply, Stopped};
+use tower_intake_core::{Deadline, Key, Refused, Reply, Stopped, error};
+use tower_service::Service as _;
 
-use crate::house::{EXACT, House, URL, USUAL};
+use crate::house::{EXACT, House, Plan, URL, USUAL};
 use crate::orders::{Kind, in_retry, orders};
 use crate::support;
 use crate::support::{Fake, after, lost, ms, secs, status};
@@ -96,6 +97,32 @@ async fn c_ga_03_every_order_waits_with_empty_hands() {
     }
 }
 
+/// A service that its owner keeps, asked for readiness before the server closed and called after: it gives back what
+/// it held, waits with empty hands, and holds nothing once it is done.
+#[tokio::test(start_paused = true)]
+async fn c_ga_03_every_order_gives_back_what_a_kept_service_held() {
+    let plan = Plan { permits: 2, ..EXACT };
+    for order in orders() {
+        let house = House::new(&order, &plan, Fake::script([|| after(429, 2)]));
+        let mut kept = house.service.clone();
+        kept.ready().await.unwrap();
+        assert_eq!(house.permits.available_permits(), 1, "{order:?}: the test means this one");
+        let other = house.service.clone().oneshot(support::request("PUT", URL));
+        let other = tokio::spawn(async move { other.await.map(|answer| answer.status()) });
+        tokio::time::sleep(ms(1)).await;
+        let call = kept.call(support::request("PUT", URL));
+        let call = tokio::spawn(async move { call.await.map(|answer| answer.status()) });
+        tokio::time::sleep(ms(1000)).await;
+        assert_eq!(house.permits.available_permits(), 2, "{order:?}: held while waiting");
+        assert_eq!(call.await.unwrap().unwrap(), 200, "{order:?}");
+        assert_eq!(other.await.unwrap().unwrap(), 200, "{order:?}");
+        assert_eq!(house.permits.available_permits(), 2, "{order:?}: held afterwards");
+        // and it can be used again
+        let again = kept.ready().await.unwrap().call(support::request("PUT", URL));
+        assert_eq!(again.await.unwrap().status(), 200, "{order:?}");
+    }
+}
+
 /// Five failures open the circuit where it sees each attempt; the sixth attempt is then the half-open probe.
 #[tokio::test(start_paused = true)]
 async fn c_br_01_c_re_11_every_order_comes_through_an_open_circuit() {
@@ -111,6 +138,31 @@ async fn c_br_01_c_re_11_every_order_comes_through_an_open_circuit() {
         let last = in_retry(&order, Kind::RetryCount).then_some("5");
         assert_eq!(house.server.seen()[5].header("x-retry-count"), last, "{order:?}");
         house.assert_at_rest(&order).await;
+    }
+}
+
+/// The same before a circuit that opens between readiness and call: refused, or waited for, with empty hands.
+#[tokio::test(start_paused = true)]
+async fn c_br_05_every_order_refuses_with_empty_hands() {
+    let key = Key::of_uri(&URL.parse().unwrap()).unwrap();
+    for order in orders() {
+        let house = House::new(&order, &EXACT, Fake::script([]));
+        let mut kept = house.service.clone();
+        kept.ready().await.unwrap();
+        house.circuit.trip(&key);
+        let call = tokio::spawn(kept.call(support::request("POST", URL)));
+        tokio::time::sleep(ms(1)).await;
+        assert_eq!(house.permits.available_permits(), 1, "{order:?}: held while refused");
+        let reply = call.await.unwrap();
+        if in_retry(&order, Kind::Breaker) {
+            assert_eq!(reply.unwrap().status(), 200, "{order:?}");
+            assert_eq!(seconds(&house.server.times()), [20.0], "{order:?}: when the circuit is half-open");
+        } else {
+            assert!(error::find::<Refused>(&*reply.unwrap_err()).is_some(), "{order:?}");
+            assert_eq!(house.server.count(), 0, "{order:?}");
+        }
+        house.assert_at_rest(&order).await;
+        drop(kept);
     }
 }
 

@@ -33,20 +33,23 @@ pub(crate) struct House {
     pub(crate) service: Service,
     pub(crate) server: Fake,
     pub(crate) gate: Gate,
+    pub(crate) circuit: Circuit,
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) fetched: Arc<AtomicUsize>,
     pub(crate) events: Arc<Mutex<Vec<SessionState>>>,
 }
 
 pub(crate) struct Plan {
-    reopen: Reopen,
-    tokens: bool,
+    pub(crate) reopen: Reopen,
+    pub(crate) tokens: bool,
+    /// How many requests the client takes at a time.
+    pub(crate) permits: usize,
 }
 
 /// Everything at its exact time.
-pub(crate) const EXACT: Plan = Plan { reopen: Reopen::All, tokens: false };
+pub(crate) const EXACT: Plan = Plan { reopen: Reopen::All, tokens: false, permits: 1 };
 /// As by default.
-pub(crate) const USUAL: Plan = Plan { reopen: Reopen::Probe, tokens: true };
+pub(crate) const USUAL: Plan = Plan { reopen: Reopen::Probe, tokens: true, permits: 1 };
 
 impl House {
     pub(crate) fn new(order: &Order, plan: &Plan, server: Fake) -> Self {
@@ -78,7 +81,7 @@ impl House {
             Arc::new(sink_fn(move |event: &Event<'_>| events.lock().unwrap().push(event.session_state)))
         };
 
-        let permits = Arc::new(Semaphore::new(1));
+        let permits = Arc::new(Semaphore::new(plan.permits));
         let limited = GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&permits));
         let mut service = joint(limited.layer(Ready::new(server.clone())));
         for kind in order.iter().rev() {
@@ -96,7 +99,7 @@ impl House {
                 }
             };
         }
-        Self { service, server, gate, permits, fetched, events }
+        Self { service, server, gate, circuit, permits, fetched, events }
     }
 
     pub(crate) async fn call(&self, method: &str) -> Result<Response<Body>, BoxError> {
