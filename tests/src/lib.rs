@@ -79,3 +79,8 @@ pub use routes::Routes;
 pub use script::{AnswerFn, EarlyFn, Script, Sequence, answer_fn, early_fn, sequence};
 pub use server::Server;
 pub use tokens::{Guard, TokenEndpoint, Tokens};
+
+/// The examples of the README, which must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
