@@ -163,6 +163,6 @@ fn allocations() -> Result<Vec<(String, f64, i64)>, String> {
 #[test]
 fn every_stack_has_a_row() {
     for name in tower_intake_benches::NAMES {
-        assert!(BOUNDS.iter().any(|(row, ..)| row == name), "{name}");
+        assert!(BOUNDS.iter().any(|(row, ..)| *row == name), "{name}");
     }
 }
