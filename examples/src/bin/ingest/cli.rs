@@ -49,7 +49,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL", env = "INGEST_TO")]
     pub(crate) to: Option<Uri>,
 
-    /// Settings of the stack, as TOML: retry, gate, breaker, timeouts and the rest.
+    /// Settings of the stack, as TOML: retry, gate, breaker, timeouts and the rest. Unless it says otherwise, answers
+    /// are collected, batches carry an idempotency key, and a batch survives three rejected tokens.
     #[arg(long, value_name = "FILE", env = "INGEST_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 

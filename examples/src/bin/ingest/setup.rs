@@ -87,20 +87,53 @@ impl Setup {
     }
 }
 
+/// How many rejected tokens a batch survives: a server that revokes one while the next is being fetched does so twice
+/// to everybody who waits.
+const MAX_ROTATIONS: u32 = 3;
+
 fn read(path: &Path) -> anyhow::Result<StackConfig> {
     let text = std::fs::read_to_string(path)?;
     let config: StackConfig = toml::from_str(&text)?;
-    let said: toml::Table = toml::from_str(&text)?;
-    Ok(with_our_defaults(config, |key| said.contains_key(key)))
+    let said: toml::Value = toml::from_str(&text)?;
+    Ok(with_our_defaults(config, |path| path.iter().try_fold(&said, |value, key| value.get(key)).is_some()))
 }
 
 /// What this program needs is on unless the file says otherwise.
-fn with_our_defaults(mut config: StackConfig, said: impl Fn(&str) -> bool) -> StackConfig {
-    if !said("collect") {
+fn with_our_defaults(mut config: StackConfig, said: impl Fn(&[&str]) -> bool) -> StackConfig {
+    if !said(&["collect"]) {
         config.collect = Part::On(CollectConfig::default());
     }
-    if !said("idempotency_key") {
+    if !said(&["idempotency_key"]) {
         config.idempotency_key = Part::On(IdempotencyKeyConfig::default());
     }
+    if let Part::On(retry) = &mut config.retry
+        && !said(&["retry", "max_rotations"])
+    {
+        retry.max_rotations = MAX_ROTATIONS;
+    }
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_has_the_last_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stack.toml");
+        let ours = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            let config = read(&path).unwrap();
+            let rotations = config.retry.on().map(|retry| retry.max_rotations);
+            (config.collect.on().is_some(), config.idempotency_key.on().is_some(), rotations)
+        };
+        assert_eq!(ours(""), (true, true, Some(3)));
+        assert_eq!(ours("[retry]\nmax_retries = 2"), (true, true, Some(3)));
+        assert_eq!(
+            ours("collect = false\nidempotency_key = false\nretry.max_rotations = 0"),
+            (false, false, Some(0))
+        );
+        assert_eq!(ours("retry = false"), (true, true, None));
+    }
 }
