@@ -14,8 +14,10 @@ use tower_service::Service;
 const FEW: u64 = 1_000;
 const MANY: u64 = 6_000;
 
+type Row = (&'static str, Option<i64>, Option<f64>, Option<i64>);
+
 /// The bounds of CONTRACT §9: instructions, allocations, bytes of future; `None`: no bound is set.
-const BOUNDS: [(&str, Option<i64>, Option<f64>, Option<i64>); 13] = [
+const BOUNDS: [Row; 13] = [
     ("bare", None, None, None),
     ("retry-count", Some(60), Some(0.0), Some(0)),
     ("gate", Some(130), Some(0.0), Some(64)),
