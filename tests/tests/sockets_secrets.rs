@@ -5,44 +5,18 @@
 #![allow(clippy::needless_pass_by_value, clippy::unwrap_used)]
 
 mod api;
+mod grants;
 mod support;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tower_intake::audit::json_lines;
-use tower_intake::config::{AuthConfig, StackConfig};
 use tower_intake_core::{Random, error};
-use tower_intake_tests::{Answer, Routes, Server, Tokens};
+use tower_intake_tests::Tokens;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use api::{Api, config};
+use api::Api;
+use grants::{SECRET, auth, grants, guarded, quick};
 use support::{SharedBuffer, secs};
-
-const SECRET: &str = "s3cr3t/with+special=chars";
-
-fn auth(json: Value) -> AuthConfig {
-    serde_json::from_value(json).unwrap()
-}
-
-/// The two ways of asking for a token.
-fn grants(token_url: &str, secret: &str) -> [AuthConfig; 2] {
-    [
-        auth(json!({"json_grant": {"token_url": token_url, "client_id": "me", "api_key": secret}})),
-        auth(
-            json!({"oauth2": {"token_url": token_url, "client_id": "me", "client_secret": secret, "scope": "a b"}}),
-        ),
-    ]
-}
-
-fn quick() -> StackConfig {
-    config(json!({"retry": {"backoff": {"base": "20ms", "factor": 1.0, "jitter": "none"}}}))
-}
-
-/// A server that issues tokens at `/token` and wants one everywhere else.
-async fn guarded(tokens: &Tokens) -> Server {
-    let script =
-        Routes::new().at("/token", tokens.endpoint()).otherwise(tokens.guard(Answer::ok().body("in")));
-    Server::start(script).await.unwrap()
-}
 
 /// Everything that a program could print, log or show: no secret and no token in it (AU-10).
 #[tokio::test]
